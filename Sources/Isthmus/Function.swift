@@ -1,0 +1,68 @@
+import TaskModel
+import Wire
+
+/// What a task calls.
+public struct Function: Hashable, Sendable {
+    enum Form: Hashable {
+        case importPath(String)
+        case source(text: String, name: String)
+        case swift(String)
+    }
+
+    let form: Form
+
+    /// A Python callable that can be imported where the tasks run, as `module:qualified.name`: `math:hypot`,
+    /// `builtins:sorted`, `pandas:DataFrame.from_dict`.
+    public static func python(_ path: String) -> Function { Function(form: .importPath(path)) }
+
+    /// A Python callable by its source text, which is executed once in each executor; `name` is what to call
+    /// of what the text defines.
+    public static func python(source: String, name: String) -> Function {
+        Function(form: .source(text: source, name: name))
+    }
+
+    /// A Swift function by the name under which a worker's `TaskRegistry` knows it.
+    public static func swift(_ name: String) -> Function { Function(form: .swift(name)) }
+}
+
+extension Function: CustomStringConvertible {
+    /// As it appears in messages.
+    public var description: String {
+        switch form {
+        case .importPath(let path): path
+        case .source(_, let name): name
+        case .swift(let name): "swift:\(name)"
+        }
+    }
+
+    var kind: ExecutorKind {
+        switch form {
+        case .importPath, .source: .python
+        case .swift: .swift
+        }
+    }
+
+    /// The definition as it travels, in neutral bytes.
+    func definition() throws(IsthmusError) -> [UInt8] {
+        let value: NeutralValue
+        switch form {
+        case .importPath(let path):
+            let parts = path.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts.contains(where: \.isEmpty) else {
+                throw .invalidFunction(
+                    "\"\(path)\" is not an import path: write module:name, such as \"math:hypot\"")
+            }
+            value = .string(path)
+        case .source(let text, let name):
+            value = .map([
+                NeutralPair(.string("source"), .string(text)), NeutralPair(.string("name"), .string(name)),
+            ])
+        case .swift(let name): value = .string(name)
+        }
+        do {
+            return try value.encoded()
+        } catch {
+            throw .invalidFunction("the definition of \(self) is too large: \(error)")
+        }
+    }
+}

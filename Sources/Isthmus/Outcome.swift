@@ -1,0 +1,159 @@
+import TaskModel
+import Wire
+
+/// What a task ended with, apart from its value.
+public struct Outcome: Sendable {
+    /// How it ended.
+    public enum Status: String, Sendable {
+        case value, exception, cancelled, lost, timedOut, refused
+    }
+
+    /// The id that `isthmus explain` takes.
+    public let task: String
+    /// How it ended.
+    public let status: Status
+    /// The attempt that ended it, from 1; 0 when none was made.
+    public let attempt: Int
+    /// The session of the worker that ran it; empty when none did.
+    public let worker: String
+    /// From acceptance to the start of the attempt.
+    public let waited: Duration
+    /// How long the attempt ran.
+    public let ran: Duration
+    /// What happened and what to do, for a person. Usually empty for a value.
+    public let detail: String
+    /// What the task wrote.
+    public let output: TaskOutput
+    /// Why there is no value; nil when there is one.
+    public let error: IsthmusError?
+}
+
+/// What a task wrote while it ran. The newest part is kept of what is very long.
+public struct TaskOutput: Sendable, Hashable {
+    /// Descriptor 1, whatever wrote to it.
+    public let standardOutput: String
+    /// Descriptor 2, whatever wrote to it.
+    public let standardError: String
+    /// Records of Python's `logging`.
+    public let log: String
+}
+
+/// An outcome as it came, not read yet: reading is done by whoever asks for it, not by the loop.
+struct ReceivedOutcome: Sendable {
+    struct Part: Sendable {
+        let kind: OutcomePart
+        let codec: Codec
+        let bytes: [UInt8]
+    }
+
+    let head: OutcomeHead
+    let detail: String
+    let parts: [Part]
+
+    func text(_ kind: OutcomePart) -> String {
+        parts.first { $0.kind == kind }.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+    }
+
+    var output: TaskOutput {
+        TaskOutput(
+            standardOutput: text(.standardOutput), standardError: text(.standardError), log: text(.log))
+    }
+
+    func failure(of function: Function, detail: String? = nil) -> TaskFailure {
+        let ran = head.worker.rawValue != 0
+        return TaskFailure(
+            task: head.attempt.task.description, function: function.description,
+            attempt: Int(head.attempt.number), worker: ran ? head.worker.description : "",
+            detail: detail ?? self.detail, output: text(.standardError).lastLines(20))
+    }
+
+    func outcome(of function: Function) -> Outcome {
+        Outcome(
+            task: head.attempt.task.description, status: status, attempt: Int(head.attempt.number),
+            worker: head.worker.rawValue == 0 ? "" : head.worker.description,
+            waited: .microseconds(Int64(head.waitedMicroseconds)),
+            ran: .microseconds(Int64(head.ranMicroseconds)),
+            detail: detail, output: output, error: error(of: function))
+    }
+
+    private var status: Outcome.Status {
+        switch head.status {
+        case .value: .value
+        case .exception: .exception
+        case .cancelled: .cancelled
+        case .lost: .lost
+        case .timedOut: .timedOut
+        case .refused: .refused
+        }
+    }
+
+    /// Why there is no value; nil when there is one.
+    func error(of function: Function) -> IsthmusError? {
+        let failure = failure(of: function)
+        switch head.status {
+        case .value: return nil
+        case .cancelled: return .cancelled(failure)
+        case .timedOut: return .timedOut(failure)
+        case .refused:
+            return head.reason == .dependencyFailed ? .dependencyFailed(failure) : .refused(failure)
+        case .exception, .lost:
+            switch head.reason {
+            case .executorCrashed: return .executorCrashed(failure)
+            case .memoryLimit: return .memoryLimit(failure)
+            case .dependencyFailed: return .dependencyFailed(failure)
+            case .notSerializable: return .resultNotDecodable(failure)
+            case .executionTimeout: return .timedOut(failure)
+            case .none, .workerLost, .notIdempotent, .initializerFailed, .limitExceeded, .unknownOption,
+                .unservable, .clientRequest, .functionNotLoadable, .malformed, .sessionClosed,
+                .argumentsNotLoadable:
+                return head.status == .exception ? exception(of: function, failure) : .lost(failure)
+            }
+        }
+    }
+
+    private func exception(of function: Function, _ failure: TaskFailure) -> IsthmusError {
+        var type = "an exception"
+        var message = detail
+        if let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral,
+            let summary = try? NeutralValue(decoding: part.bytes)
+        {
+            type = summary["class"]?.string ?? type
+            message = summary["message"]?.string ?? message
+        }
+        switch function.kind {
+        case .swift: return .swift(SwiftFailure(type: type, message: message, task: failure))
+        case .python, .command:
+            let traceback = text(.traceback)
+            return .python(PythonException(type: type, message: message, traceback: traceback, task: failure))
+        }
+    }
+
+    func value<Value: Decodable>(as type: Value.Type, of function: Function) throws(IsthmusError) -> Value {
+        if let error = error(of: function) { throw error }
+        func unreadable(_ problem: String) -> IsthmusError {
+            .resultNotDecodable(
+                failure(of: function, detail: "\(problem), and \(type) was asked for with as:"))
+        }
+        guard let part = parts.first(where: { $0.kind == .value }) else {
+            throw unreadable("There is no value")
+        }
+        switch part.codec {
+        case .pickle: throw unreadable("The value is pickled, which only Python reads")
+        case .raw:
+            guard let bytes = part.bytes as? Value else { throw unreadable("The value is raw bytes") }
+            return bytes
+        case .neutral:
+            do {
+                return try NeutralValue(decoding: part.bytes).decoded(as: type)
+            } catch {
+                throw unreadable("The value does not fit: \(error)")
+            }
+        }
+    }
+}
+
+extension String {
+    fileprivate func lastLines(_ count: Int) -> String {
+        split(separator: "\n").suffix(count).joined(separator: "\n")
+    }
+}

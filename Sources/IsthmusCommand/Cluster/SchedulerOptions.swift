@@ -1,0 +1,104 @@
+internal import ArgumentParser
+internal import ControlServer
+internal import FoundationEssentials
+internal import Posix
+internal import SchedulerServer
+internal import SessionTransport
+
+/// Where a scheduler serves; shared by `up` and `scheduler`.
+struct SchedulerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Folder of the cluster's sockets, made with mode 0700 if missing.",
+            discussion: "Default: \(ClusterPlaces.defaultDirectory)", valueName: "dir"))
+    var directory: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Serve tcp://HOST:PORT as well; needs --keys. May be repeated.", valueName: "address"))
+    var listen: [String] = []
+
+    @Option(help: ArgumentHelp("Folder made by `isthmus keys`.", valueName: "dir")) var keys: String?
+    @Option(help: "Name of the cluster in listings. Default: the name of this machine.") var name: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Serve the control API on TCP instead of the socket in the directory; needs "
+                + "--control-certificate, --control-key and --control-tokens.", valueName: "host:port"))
+    var controlListen: String?
+
+    @Option(help: ArgumentHelp("PEM file with the certificate chain of --control-listen.", valueName: "file"))
+    var controlCertificate: String?
+    @Option(help: ArgumentHelp("PEM file with the private key of --control-listen.", valueName: "file"))
+    var controlKey: String?
+    @Option(
+        help: ArgumentHelp(
+            "File of mode 0600 with one valid token, or two on two lines.", valueName: "file"))
+    var controlTokens: String?
+
+    func validate() throws {
+        for address in listen {
+            guard address.hasPrefix("tcp://") else {
+                throw ValidationError(
+                    "--listen \(address): give tcp://HOST:PORT (a Unix socket is served anyway)")
+            }
+            do throws(TransportError) {
+                _ = try Address(address)
+            } catch {
+                throw ValidationError("--listen: \(error)")
+            }
+            if keys == nil {
+                throw ValidationError(
+                    "--listen \(address) needs --keys DIR: a tcp address is encrypted and open to known keys "
+                        + "only; make them with `isthmus keys --directory DIR`")
+            }
+        }
+        let given = [controlCertificate, controlKey, controlTokens].compactMap { $0 }.count
+        if controlListen == nil && given > 0 || controlListen != nil && given < 3 {
+            throw ValidationError(
+                "--control-listen, --control-certificate, --control-key and --control-tokens go together: "
+                    + "on TCP the control API needs TLS and a token")
+        }
+        if let controlListen, HostAndPort.parse(controlListen) == nil {
+            throw ValidationError("--control-listen \(controlListen): give HOST:PORT")
+        }
+    }
+
+    var clusterName: String { name ?? ProcessInfo.processInfo.hostName }
+
+    /// The directory's absolute path, made or checked.
+    func makeDirectory() throws -> String {
+        let path = directory.map(ClusterPlaces.absolute) ?? ClusterPlaces.defaultDirectory
+        let socket = ClusterPlaces.controlSocket(in: path)
+        guard socket.utf8.count < 100 else {
+            throw CommandFailure("\(socket) is too long for the path of a socket; give a shorter --directory")
+        }
+        do throws(PosixError) {
+            try makePrivateDirectory(path)
+        } catch {
+            throw CommandFailure("cannot use the cluster directory: \(error)")
+        }
+        return path
+    }
+
+    /// - Parameter inproc: an address for a worker in the same process.
+    func configuration(directory: String, inproc: String? = nil) -> SchedulerConfiguration {
+        SchedulerConfiguration(
+            name: clusterName,
+            addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
+            keysDirectory: keys.map(ClusterPlaces.absolute))
+    }
+
+    func endpoint(directory: String) throws -> ControlEndpoint {
+        guard let controlListen, let (host, port) = HostAndPort.parse(controlListen),
+            let certificate = controlCertificate, let key = controlKey, let tokens = controlTokens
+        else { return .unix(path: ClusterPlaces.controlSocket(in: directory)) }
+        do throws(BearerTokens.Problem) {
+            return .tcp(
+                host: host, port: port, certificate: certificate, key: key,
+                tokens: try BearerTokens(path: tokens))
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+}

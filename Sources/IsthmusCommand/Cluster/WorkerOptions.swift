@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import WorkerServer
+
+/// What a worker offers; shared by `up` and `worker`.
+struct WorkerOptions: ParsableArguments {
+    @Option(help: "How many tasks run at once. Default: the number of cores.") var slots: Int?
+    @OptionGroup var python: PythonOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "An executable whose main calls `TaskRegistry`: serves its functions.", valueName: "path"))
+    var swift: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A word about this worker for listings; may be repeated.", valueName: "key=value"))
+    var label: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Memory of one executor with its children, beyond which it is killed, for example 2GB.",
+            valueName: "size"))
+    var memoryMax: ByteCount?
+
+    func validate() throws {
+        if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+        for word in label where (word.firstIndex(of: "=") ?? word.startIndex) == word.startIndex {
+            throw ValidationError("label \"\(word)\" is not key=value")
+        }
+    }
+
+    func configuration(scheduler: String, name: String) throws -> WorkerConfiguration {
+        let place = try WorkerService.locateInstallation()
+        if let swift, !FileManager.default.isExecutableFile(atPath: swift) {
+            throw CommandFailure(
+                "there is no executable \"\(swift)\"; build it, then give its path with --swift")
+        }
+        var configuration = WorkerConfiguration(
+            scheduler: scheduler, slots: slots ?? ProcessInfo.processInfo.activeProcessorCount,
+            python: try python.choose(), swift: swift.map(ClusterPlaces.absolute),
+            executor: place.executor, bridge: place.bridge)
+        if configuration.python == nil && configuration.swift == nil {
+            throw CommandFailure("--no-python without --swift leaves nothing to run", code: .usage)
+        }
+        configuration.name = name
+        configuration.executorMemoryMax = memoryMax?.bytes
+        for word in label {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            configuration.labels[String(parts[0])] = String(parts[1])
+        }
+        return configuration
+    }
+}
+
+/// "500MB", "2 GB", "2GiB", or a plain number of bytes.
+struct ByteCount: ExpressibleByArgument, Hashable {
+    let bytes: UInt64
+
+    init?(argument: String) {
+        let units: [(String, UInt64)] = [
+            ("KIB", 1 << 10), ("MIB", 1 << 20), ("GIB", 1 << 30), ("TIB", 1 << 40),
+            ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
+        ]
+        let text = argument.uppercased().filter { $0 != " " }
+        let unit = units.first { text.hasSuffix($0.0) }
+        let number = text.dropLast(unit?.0.count ?? 0)
+        guard let value = Double(number), value > 0, value * Double(unit?.1 ?? 1) < 1e18 else { return nil }
+        bytes = UInt64(value * Double(unit?.1 ?? 1))
+    }
+}

@@ -1,0 +1,19 @@
+internal import FoundationEssentials
+internal import Posix
+
+/// What `--json` prints: names in snake_case as in the control API, times in microseconds, every field.
+enum JSONOutput {
+    static func show(_ value: some Encodable) throws {
+        StandardStream.output.write(try text(value, on: .many) + "\n")
+    }
+
+    enum Lines { case one, many }
+
+    static func text(_ value: some Encodable, on lines: Lines) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if lines == .many { encoder.outputFormatting.insert(.prettyPrinted) }
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}

@@ -1,0 +1,115 @@
+// Sessions and workers come and go.
+//
+// When a client's session closes, its tasks go at once and without a word to their workers but one:
+// `forgetSession`. When a worker goes, what it held goes back to the front of the queues, oldest first.
+
+package import TaskModel
+
+extension Scheduler {
+    // MARK: Sessions
+
+    /// A client joins. At most `Limits.sessionsMax` at once; the caller refuses more.
+    /// - Parameter tasksMax: unfinished tasks that the session may have at once (its credit).
+    package mutating func openSession(_ id: SessionID, tasksMax: UInt32) -> SessionSlot {
+        sessions.slot(sessions.open(id, tasksMax: tasksMax))
+    }
+
+    /// Drops all its tasks, each with a `forget`, and has workers forget it. O(its tasks).
+    package mutating func closeSession(_ slot: SessionSlot, now: Instant, into actions: inout [Action]) {
+        guard sessions.isCurrent(slot) else { return }
+        let session = slot.index
+        for word in sessions[session].workers.indices {
+            var bits = sessions[session].workers[word]
+            while bits != 0 {
+                let worker = UInt32(word * 64 + bits.trailingZeroBitCount)
+                actions.append(.forgetSession(workers.slot(worker), sessions[session].id))
+                bits &= bits - 1
+            }
+        }
+        // Dependencies stay within a session: once all edges are gone, the order of dropping is free.
+        var task = sessions[session].firstTask
+        while task != .none {
+            while edges.removeFirst(of: task, in: &tasks) != .none {}
+            task = tasks[task].nextOfSession
+        }
+        while sessions[session].firstTask != .none {
+            let task = sessions[session].firstTask
+            switch tasks[task].phase {
+            case .ready: queues.remove(task, &tasks)
+            case .recording, .assigned: unhold(task)
+            case .waiting, .ended, .settled: break
+            case .vacant: preconditionFailure("a session's task has a row")
+            }
+            drop(task, into: &actions)
+        }
+        queues.dropLanes(session: session, firstOfSession: &sessions[session].firstLane)
+        sessions.close(session)
+    }
+
+    /// The open session with this id.
+    package func session(_ id: SessionID) -> SessionSlot? { sessions.find(id).map { sessions.slot($0) } }
+
+    package func id(of session: SessionSlot) -> SessionID {
+        precondition(sessions.isCurrent(session), "a stale session slot has no id")
+        return sessions[session.index].id
+    }
+
+    // MARK: Workers
+
+    /// A worker joins. At most `Limits.workersMax` at once; the caller refuses more.
+    package mutating func openWorker(
+        _ id: SessionID, slots: UInt32, provides: [RequirementID]
+    ) -> WorkerSlot {
+        precondition(workers.openCount < Limits.workersMax, "workers within Limits.workersMax")
+        let worker = workers.open(id, slots: slots)
+        placement.add(worker, provides: provides, load: load(worker))
+        return workers.slot(worker)
+    }
+
+    /// The worker meets a requirement that was unknown when it joined.
+    package mutating func extendWorker(_ slot: WorkerSlot, provides requirement: RequirementID) {
+        guard workers.isCurrent(slot), !workers[slot.index].isDraining else { return }
+        var provides = [requirement]
+        for known in placement.requirements(of: slot.index) { provides.append(RequirementID(known)) }
+        placement.remove(slot.index)
+        placement.add(slot.index, provides: provides, load: load(slot.index))
+    }
+
+    /// The worker is lost, or said goodbye: what it held runs elsewhere, or ends. O(what it held).
+    package mutating func closeWorker(_ slot: WorkerSlot, now: Instant, into actions: inout [Action]) {
+        guard workers.isCurrent(slot) else { return }
+        let worker = slot.index
+        startDraining(slot)
+        // From the newest to the oldest, so that the oldest ends up in front.
+        while workers[worker].held.tail != .none {
+            let task = workers[worker].held.tail
+            let hadLeft = tasks[task].phase.name == .assigned
+            unhold(task)
+            if hadLeft { lose(task, now: now, into: &actions) } else { requeue(task) }
+            announce(now: now, into: &actions)
+        }
+        workers.close(worker)
+        sessions.forget(worker: worker)
+    }
+
+    /// An operator wants the worker empty: it gets nothing more, and is told.
+    package mutating func drainWorker(_ slot: WorkerSlot, into actions: inout [Action]) {
+        guard workers.isCurrent(slot), !workers[slot.index].isDraining else { return }
+        startDraining(slot)
+        actions.append(.drain(slot))
+    }
+
+    mutating func startDraining(_ slot: WorkerSlot) {
+        guard workers.isCurrent(slot), !workers[slot.index].isDraining else { return }
+        workers[slot.index].isDraining = true
+        placement.remove(slot.index)
+    }
+
+    /// The connected worker with this session.
+    package func worker(_ id: SessionID) -> WorkerSlot? { workers.find(id).map { workers.slot($0) } }
+
+    package func id(of worker: WorkerSlot) -> SessionID {
+        precondition(workers.isCurrent(worker), "a stale worker slot has no id")
+        return workers[worker.index].id
+    }
+}

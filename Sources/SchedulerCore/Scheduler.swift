@@ -1,0 +1,144 @@
+// The scheduler's decisions: which worker runs which task, and what each task ends with.
+//
+// A synchronous machine over tables. Facts come in through `absorb`, `submit` and `finish`, which change the
+// tables and place nothing; `decide` runs once per turn of the loop, when all waiting facts are in, and
+// places what is ready. Effects go out as `Action`s. There is no clock, no IO and no randomness here: equal
+// calls give equal actions, in production as under a seed.
+//
+//     submit ──▶ waiting ──▶ ready ──▶ (recording) ──▶ assigned ──▶ ended ──▶ settled ──▶ forgotten
+//                dependencies  lanes     dispatch        worker        store     client and
+//                end                     of the not      has it        confirms  dependants
+//                                        idempotent                              need it
+//
+// Promises: a task has at most one committed outcome, and what is acknowledged is recorded first. Time per
+// call is O(1), plus the dependencies of a task where it has some; after warm-up nothing is allocated.
+//
+// Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
+// their effect on dependants), Decision (placing and taking back), Membership (sessions and workers).
+
+package import TaskModel
+
+package struct Scheduler: ~Copyable {
+    var tasks = TaskTable()
+    var edges = EdgeTable()
+    var sequences = SequenceIndex()
+    var sessions = SessionTable()
+    var workers = WorkerTable()
+    var queues = ReadyQueues()
+    var placement = LeastLoadedPlacement()
+    var estimates = Estimates()
+    var log = RecordLog()
+    var history = History()
+    var counters = Counters()
+    /// Sessions to which an `accept` is due.
+    var dirtySessions: [UInt32] = []
+    /// Tasks that ended and whose consumers do not know it yet; empty between calls.
+    var unannounced: [UInt32] = []
+    /// Queues that may still place something; used within `decide` only.
+    var candidates: [UInt32] = []
+
+    package init() {}
+
+    /// O(1), but for facts about many tasks at once. Records a fact and what follows from it; places nothing.
+    package mutating func absorb(_ event: Event, now: Instant, into actions: inout [Action]) {
+        switch event {
+        case .attemptStarted(let task, let attempt, let worker):
+            started(task, attempt, worker, into: &actions)
+        case .attemptReturned(let task, let attempt, let worker):
+            returned(task, attempt, worker, now: now, into: &actions)
+        case .cancelRequested(let task, let alsoRunning):
+            cancel(task, alsoRunning: alsoRunning, now: now, into: &actions)
+        case .released(let session, let first, let count):
+            released(session, first: first, count: count, into: &actions)
+        case .recorded(let number):
+            recorded(upTo: number, now: now, into: &actions)
+        case .workerDraining(let worker):
+            startDraining(worker)
+        }
+    }
+
+    /// Once per turn, after all waiting facts: places what is ready, and takes work back for idle workers.
+    package mutating func decide(now: Instant, into actions: inout [Action]) {
+        place(now: now, into: &actions)
+        takeBack(into: &actions)
+        flushAccepts(into: &actions)
+    }
+
+    /// Earliest instant at which `decide` must run without a new fact. Nothing here depends on time alone
+    /// yet: retries are immediate, and leases and timeouts are kept by the session and the worker.
+    package var wakeUp: Instant? { nil }
+
+    /// The task with this sequence, a client's or an internal one. O(1).
+    package func task(_ session: SessionSlot, sequence: UInt64) -> TaskSlot? {
+        guard sessions.isCurrent(session) else { return nil }
+        let row: UInt32
+        if sequence & Self.internalBit == 0 {
+            row = sequences.row(sequence, in: sessions[session.index].directory)
+            guard row != .none else { return nil }
+        } else {
+            row = UInt32(truncatingIfNeeded: sequence)
+            guard row < tasks.rows.count, tasks[row].sequence == sequence, tasks[row].session == session.index
+            else { return nil }
+        }
+        let slot = tasks.slot(row)
+        return tasks.isCurrent(slot) ? slot : nil
+    }
+
+    package func task(_ id: TaskID) -> TaskSlot? {
+        guard let session = session(id.session) else { return nil }
+        return task(session, sequence: id.sequence)
+    }
+
+    /// Whether the slot still names its task. An action may name one that later facts of the turn ended.
+    package func isCurrent(_ task: TaskSlot) -> Bool { tasks.isCurrent(task) }
+
+    package func id(of task: TaskSlot) -> TaskID {
+        precondition(tasks.isCurrent(task), "a stale task slot has no id")
+        return taskID(task.index)
+    }
+
+    /// Tasks whose values travel with an `assign` of this one, in order; a conversion stands for the task
+    /// that it converts. Replaces what `dependencies` held.
+    package func dependencies(of task: TaskSlot, into dependencies: inout [TaskSlot]) {
+        precondition(tasks.isCurrent(task), "a stale task slot has no dependencies")
+        dependencies.removeAll(keepingCapacity: true)
+        let flags = tasks[task.index].flags
+        if flags.contains(.conversion) {
+            dependencies.append(tasks.slot(tasks[task.index].source))
+            return
+        }
+        var edge = tasks[task.index].producers
+        while edge != .none {
+            let producer = edges[edge].producer
+            let conversion = tasks[producer].phase.ending?.conversion ?? .none
+            let isConverted = flags.contains(.needsNeutral) && conversion != .none
+            dependencies.append(tasks.slot(isConverted ? conversion : producer))
+            edge = edges[edge].nextOfConsumer
+        }
+    }
+
+    /// For an internal conversion task: the task whose pickled value it turns into neutral form. It is
+    /// assigned as a Python function with the raw definition `convert` and that value as its only dependency.
+    /// nil for a slot that is stale: when a `conclude` is carried out, its cause may have gone already.
+    package func conversionSource(of task: TaskSlot) -> TaskSlot? {
+        guard tasks.isCurrent(task) else { return nil }
+        let source = tasks[task.index].source
+        return source == .none ? nil : tasks.slot(source)
+    }
+
+    /// When the task was submitted: an outcome's `waited` counts from here.
+    package func submitted(_ task: TaskSlot) -> Instant {
+        precondition(tasks.isCurrent(task), "a stale task slot has no time")
+        return tasks[task.index].submitted
+    }
+
+    /// The number of this function will name another one: what was learned of its run time is forgotten.
+    package mutating func forgetFunction(_ function: FunctionKey) { estimates.forget(function.rawValue) }
+
+    /// Set in the sequence numbers of internal tasks, which consist of generation and row below it.
+    static let internalBit: UInt64 = 1 << 63
+
+    func taskID(_ row: UInt32) -> TaskID {
+        TaskID(session: sessions[tasks[row].session].id, sequence: tasks[row].sequence)
+    }
+}

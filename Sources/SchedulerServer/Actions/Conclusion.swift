@@ -1,0 +1,111 @@
+// What the system itself has to say of a task's end: what happened, where, and what to do.
+
+import Logging
+import SchedulerCore
+import SessionTransport
+import TaskModel
+import Wire
+
+extension SchedulerLoop {
+    mutating func conclude(
+        _ task: TaskSlot, _ status: OutcomeStatus, _ reason: OutcomeReason, cause: TaskSlot?
+    ) {
+        // An internal task that was never sent has no entry, and when it is gone nobody asks for its end.
+        guard tasks.holds(task) || core.isCurrent(task) else { return }
+        ensureEntry(task)
+        releaseArguments(of: task)
+        let entry = tasks[task]
+        let detail: String
+        var firstCause: String?
+        var payload: StoredRecord?
+        if let cause, tasks.holds(cause) {
+            let known = tasks.made(cause)?.firstCause
+            let last = self.detail(of: tasks[cause], cause)
+            detail = words(of: entry, causedBy: cause, status) + (known ?? last)
+            firstCause = known ?? "task \(tasks[cause].id) did not end with a value: \(last)"
+            payload = tasks[cause].outcome
+        } else {
+            detail = words(of: entry, status, reason)
+        }
+        tasks.make(
+            MadeOutcome(
+                status: status, reason: reason, attempt: entry.attempt, worker: workerSession(of: entry),
+                detail: detail, firstCause: firstCause),
+            payload: payload, for: task)
+        if status == .lost {
+            logger.warning("task lost", metadata: ["task": "\(entry.id)", "reason": "\(reason)"])
+        }
+        publish(.taskFailed(entry.id, status, reason, detail: detail))
+    }
+
+    private func workerSession(of entry: TaskEntry) -> SessionID {
+        guard let worker = peers.worker(entry.worker) else { return SessionID(0) }
+        return worker.about.session
+    }
+
+    /// Up to the words of the first cause, which follow.
+    private func words(of entry: TaskEntry, causedBy cause: TaskSlot, _ status: OutcomeStatus) -> String {
+        let first = tasks[cause]
+        if let source = core.conversionSource(of: cause), core.isCurrent(source) {
+            return
+                "task \(entry.id) was not run: the pickled value of task \(core.id(of: source)), which it "
+                + "depends on, could not be converted to neutral form: "
+        }
+        let how = status == .cancelled ? "was cancelled" : "failed"
+        return "task \(entry.id) was not run: task \(first.id), which it depends on, \(how): "
+    }
+
+    private func detail(of entry: TaskEntry, _ task: TaskSlot) -> String {
+        if entry.isMade { return tasks.made(task)?.detail ?? "" }
+        return entry.outcome?.detail() ?? ""
+    }
+
+    /// One text for each way in which the core ends a task by itself.
+    private func words(of entry: TaskEntry, _ status: OutcomeStatus, _ reason: OutcomeReason) -> String {
+        let task = "task \(entry.id)"
+        let place = place(of: entry)
+        switch reason {
+        case .clientRequest:
+            return entry.attempt == 0
+                ? "\(task) was cancelled on request before it had started"
+                : "\(task) was cancelled on request\(place)"
+        case .workerLost:
+            return
+                "\(task) was lost: its worker went away\(place), and it was lost with its worker more than "
+                + "\(Limits.workerLossesMax) times; look at the workers' logs and memory, then submit it "
+                + "again"
+        case .notIdempotent:
+            return
+                "\(task) may have started\(place) when that worker or its executor was lost, and it was "
+                + "submitted "
+                + "with idempotent=False, so it is not started again; check what it has done, then submit "
+                + "it anew"
+        case .executorCrashed, .memoryLimit:
+            return
+                "\(task) was given up\(place): its executor died \(Limits.executorCrashesMax + 1) times "
+                + "while it ran; run the function alone to see why"
+        case .dependencyFailed:
+            return "\(task) was not run: a task that it depends on did not end with a value"
+        case .sessionClosed:
+            return "\(task) was dropped\(place): its session is closed"
+        case .unservable:
+            return "\(task) cannot be run by any worker of this cluster"
+        case .executionTimeout:
+            return "\(task) ran longer than its timeout\(place)"
+        case .none, .initializerFailed, .notSerializable, .limitExceeded, .unknownOption,
+            .functionNotLoadable,
+            .malformed, .argumentsNotLoadable:
+            return "\(task) ended as \(status)\(place)"
+        }
+    }
+
+    private func place(of entry: TaskEntry) -> String {
+        guard entry.attempt > 0 else { return "" }
+        guard let worker = peers.worker(entry.worker) else { return " (attempt \(entry.attempt))" }
+        return " (attempt \(entry.attempt) on worker \(worker.displayName))"
+    }
+}
+
+extension WorkerPeer {
+    var displayName: String { about.name.isEmpty ? "\(about.session)" : "\(about.name) [\(about.session)]" }
+}

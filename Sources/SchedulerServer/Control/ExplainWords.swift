@@ -1,0 +1,200 @@
+// Why a task is where it is, in words: the answer that `isthmus explain` prints.
+
+import SchedulerCore
+import SessionTransport
+import TaskModel
+import Wire
+
+extension SchedulerLoop {
+    func explanation(of id: TaskID) -> TaskExplanation? {
+        guard let summary = summary(of: id) else { return nil }
+        guard let slot = core.task(id), let explanation = core.explain(slot) else {
+            return TaskExplanation(
+                task: summary, summary: endedWords(summary), details: lastWords(of: id), dependencies: [],
+                parent: nil)
+        }
+        let (dependencies, parent) = family(of: slot)
+        var details: [String] = []
+        for dependency in dependencies.prefix(Self.dependenciesShownMax) {
+            details.append("depends on \(dependency), which \(stateWords(dependency))")
+        }
+        if dependencies.count > Self.dependenciesShownMax {
+            details.append("and on \(dependencies.count - Self.dependenciesShownMax) further tasks")
+        }
+        if let parent { details.append("was submitted by task \(parent)") }
+        if tasks.holds(slot), let made = tasks.made(slot) { details.append(made.detail) }
+        if tasks.holds(slot), !tasks[slot].isMade, let detail = tasks[slot].outcome?.detail(), !detail.isEmpty
+        {
+            details.append(detail)
+        }
+        details += lastWords(of: id)
+        return TaskExplanation(
+            task: summary, summary: words(explanation), details: details, dependencies: dependencies,
+            parent: parent)
+    }
+
+    private static var dependenciesShownMax: Int { 10 }
+
+    private func words(_ explanation: Explanation) -> String {
+        switch explanation {
+        case .waitsForDependencies(let missing, let first):
+            return missing == 1
+                ? "waits for task \(core.id(of: first)), which it depends on and which "
+                    + "\(stateWords(core.id(of: first)))"
+                : "waits for \(missing) tasks that it depends on, among them \(core.id(of: first)), "
+                    + "which \(stateWords(core.id(of: first)))"
+        case .noWorkerProvides(let requirement, let workers, let draining):
+            return noWorkerWords(requirements[requirement], workers: workers, draining: draining)
+        case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
+            let sharing = sessions > 1 ? ", and \(sessions) sessions take turns" : ""
+            return
+                "waits for a free slot: \(counted(workers, "worker")) can run it, with "
+                + "\(counted(slots, "slot")) in "
+                + "all, and each holds as much as it may; at most \(counted(ahead, "task")) of its session "
+                + "\(ahead == 1 ? "is" : "are") ahead of it\(sharing)"
+        case .recordsDispatch(let worker):
+            return
+                "is about to go to worker \(name(worker)): its dispatch is being recorded first, because "
+                + "it was submitted with idempotent=False"
+        case .held(let worker, let attempt, let since):
+            return
+                "is held by worker \(name(worker)) as attempt \(attempt) for \(seconds(since)): it waits "
+                + "there for an executor, or has just started"
+        case .running(let worker, let attempt, let since):
+            return
+                "runs on worker \(name(worker)) as attempt \(attempt); the worker has it for "
+                + "\(seconds(since))"
+        case .stopping(let worker, let attempt, let since):
+            return
+                "is being stopped on worker \(name(worker)) (attempt \(attempt), there for "
+                + "\(seconds(since))): cancellation was requested"
+        case .ended(let status, let reason, let cause):
+            let because = cause.map { ", because of task \(core.id(of: $0))" } ?? ""
+            return "ended: \(words(status, reason))\(because)"
+        }
+    }
+
+    /// No worker that takes tasks has what the task needs: says which ones are there.
+    private func noWorkerWords(_ requirement: Requirement, workers: UInt32, draining: UInt32) -> String {
+        let wanted = "waits for a worker with \(requirement)"
+        if workers == 0 {
+            return "\(wanted): no worker is connected; start one with `isthmus worker --connect ADDRESS`"
+        }
+        if draining == workers {
+            return
+                "\(wanted): \(workers == 1 ? "the only worker is" : "all \(workers) workers are") "
+                + "draining; start another"
+        }
+        switch requirement {
+        case .pickle, .anyPython:
+            return "\(wanted): connected workers have \(pythonsPresent())"
+        case .swift(let function):
+            return
+                "\(wanted): none of \(counted(workers, "connected worker")) has registered \(function); "
+                + "start one with `isthmus worker --swift EXECUTABLE` whose TaskRegistry contains it"
+        }
+    }
+
+    /// "3.11 (2 workers), 3.12 (1 worker)".
+    private func pythonsPresent() -> String {
+        var found: [(python: String, workers: UInt32)] = []
+        for worker in peers.allWorkers() {
+            let python = (worker.about.python ?? "no Python") + (worker.isDraining ? ", draining" : "")
+            if let place = found.firstIndex(where: { $0.python == python }) {
+                found[place].workers += 1
+            } else {
+                found.append((python, 1))
+            }
+        }
+        return found.map { "\($0.python) (\(counted($0.workers, "worker")))" }.joined(separator: ", ")
+    }
+
+    private func endedWords(_ task: TaskSummary) -> String {
+        guard let status = task.status, let reason = task.reason else { return "has ended" }
+        return "ended: \(words(status, reason))"
+    }
+
+    /// The last line of the traceback, which names the exception, if it is still kept.
+    private func lastWords(of id: TaskID) -> [String] {
+        guard let traceback = outputs[id]?.first(where: { $0.kind == .traceback }) else { return [] }
+        guard let last = traceback.bytes.split(separator: UInt8(ascii: "\n")).last else { return [] }
+        return [String(decoding: last.prefix(Limits.fieldValueBytesMax), as: UTF8.self)]
+    }
+
+    /// Completes "task …, which …".
+    private func stateWords(_ id: TaskID) -> String {
+        guard let summary = summary(of: id) else { return "is forgotten" }
+        switch summary.state {
+        case .waiting: return "waits for its own dependencies"
+        case .ready: return "waits for a worker"
+        case .assigned: return "is held by worker \(summary.workerName ?? "?")"
+        case .running: return "runs on worker \(summary.workerName ?? "?")"
+        case .ended: return "has ended"
+        }
+    }
+
+    private func words(_ status: OutcomeStatus, _ reason: OutcomeReason) -> String {
+        let what =
+            switch status {
+            case .value: "with a value"
+            case .exception: "with an exception"
+            case .cancelled: "cancelled"
+            case .lost: "lost"
+            case .timedOut: "timed out"
+            case .refused: "refused"
+            }
+        return reason == .none ? what : "\(what) (\(reason.words))"
+    }
+
+    /// Read from the submit record, which is kept until the task ends.
+    private func family(of slot: TaskSlot) -> (dependencies: [TaskID], parent: TaskID?) {
+        if let source = core.conversionSource(of: slot) { return ([core.id(of: source)], nil) }
+        guard tasks.holds(slot), let record = tasks[slot].submission else { return ([], nil) }
+        let session = tasks[slot].id.session
+        return record.withBody { (body, bytes) throws(WireError) in
+            let submission = try Submission(decoding: &body, flags: record.flags)
+            var reader = ByteReader(bytes, at: submission.dependenciesStart)
+            var dependencies: [TaskID] = []
+            for _ in 0..<submission.dependencies {
+                dependencies.append(TaskID(session: session, sequence: try reader.uint64("dependency")))
+            }
+            return (dependencies, submission.parent)
+        }
+    }
+
+    private func name(_ slot: WorkerSlot) -> String { peers.worker(slot)?.displayName ?? "?" }
+
+    private func seconds(_ since: Instant) -> String {
+        let milliseconds = max(0, (now - since).nanoseconds / 1_000_000)
+        return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
+    }
+
+    private func counted(_ count: UInt32, _ what: String) -> String {
+        "\(count) \(what)\(count == 1 ? "" : "s")"
+    }
+}
+
+extension OutcomeReason {
+    /// For a person, in brackets behind the status.
+    var words: String {
+        switch self {
+        case .none: ""
+        case .executorCrashed: "its executor died"
+        case .memoryLimit: "its executor was over its memory limit"
+        case .workerLost: "its worker was lost"
+        case .notIdempotent: "it may have started and was submitted with idempotent=False"
+        case .dependencyFailed: "a task that it depends on failed"
+        case .initializerFailed: "the session's initializer failed"
+        case .notSerializable: "its result could not be serialized"
+        case .limitExceeded: "a limit was exceeded"
+        case .unknownOption: "unknown option"
+        case .unservable: "no worker can run it"
+        case .executionTimeout: "it ran longer than its timeout"
+        case .clientRequest: "on request"
+        case .functionNotLoadable: "its function could not be loaded"
+        case .malformed: "malformed"
+        case .sessionClosed: "its session was closed"
+        case .argumentsNotLoadable: "its arguments could not be unpickled"
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// A peer goes, or is sent away.
+
+import Logging
+import SchedulerCore
+import SessionTransport
+import TaskModel
+import Wire
+
+extension SchedulerLoop {
+    mutating func heard(_ handle: SessionHandle) {
+        switch peers[handle] {
+        case .client(let client): client.lastHeard = now
+        case .worker(let worker): worker.lastHeard = now
+        case nil: break
+        }
+    }
+
+    /// The peer's session has ended; its handle is void.
+    mutating func leave(_ handle: SessionHandle, lost: Bool) {
+        // What was asked for before names rows of the core that are about to be used again.
+        settle()
+        switch peers[handle] {
+        case .client(let client): dropClient(client, lost: lost)
+        case .worker(let worker): dropWorker(worker, lost: lost)
+        case nil: break
+        }
+    }
+
+    /// Ends the session of a peer that broke the protocol. Nobody else notices.
+    mutating func expel(_ handle: SessionHandle, _ error: WireError) {
+        counters.malformed &+= 1
+        let about: PeerDescription
+        switch peers[handle] {
+        case .client(let client): about = client.about
+        case .worker(let worker): about = worker.about
+        case nil: return
+        }
+        var details = metadata(about)
+        details["error"] = "\(error.description)"
+        logger.warning("malformed record, session closed", metadata: details)
+        acceptor.refuse(
+            handle, .malformed, field: "",
+            message: "\(error.description): this session is closed; is the peer's version the scheduler's?",
+            now: now)
+        leave(handle, lost: true)
+    }
+
+    private mutating func dropClient(_ client: ClientPeer, lost: Bool) {
+        client.isClosed = true
+        core.closeSession(client.slot, now: now, into: &actions)
+        // Before the row goes: what the core asks for still names it.
+        runActions()
+        peers.remove(client)
+        for key in client.functions.values { dropFunction(key) }
+        if let callable = client.callable { dropFunction(callable) }
+        if let conversion = client.conversion { dropFunction(conversion) }
+        logger.info(lost ? "client lost" : "client left", metadata: metadata(client.about))
+        publish(.clientClosed(client.about.session, lost: lost))
+    }
+
+    private mutating func dropWorker(_ worker: WorkerPeer, lost: Bool) {
+        if lost { counters.workersLost &+= 1 }
+        core.closeWorker(worker.slot, now: now, into: &actions)
+        // Before the row goes: outcomes that are made now name the worker.
+        runActions()
+        functions.forgetWorker(worker.slot)
+        for client in peers.allClients() {
+            for setup in client.setups.indices { client.setups[setup].sentTo.remove(worker.slot) }
+        }
+        peers.remove(worker)
+        let level: Logger.Level = lost ? .warning : .info
+        logger.log(level: level, lost ? "worker lost" : "worker left", metadata: metadata(worker.about))
+        publish(.workerLeft(worker.about.session, lost: lost))
+    }
+}

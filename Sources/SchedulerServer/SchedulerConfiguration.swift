@@ -1,0 +1,36 @@
+package import TaskModel
+
+/// What a scheduler is told at its start.
+package struct SchedulerConfiguration: Sendable {
+    /// Shown in listings and logs.
+    package var name: String
+    /// Addresses to serve, for example `ipc:///run/user/1000/isthmus/default/scheduler.ipc`,
+    /// `tcp://0.0.0.0:7077`, `inproc://scheduler`.
+    package var addresses: [String]
+    /// Folder made by `isthmus keys`; a tcp address is refused without one.
+    package var keysDirectory: String?
+    package var epoch: Epoch
+    /// Unfinished tasks and payload bytes that each client may have at once.
+    package var sessionTasks: Int
+    package var sessionBytes: Int
+    /// How long a graceful stop waits for accepted tasks to end.
+    package var stopTimeout: Interval
+    /// How long a peer may be silent before it counts as gone, and how often each side says something.
+    package var clientLease = Limits.clientLease
+    package var workerLease = Limits.workerLease
+    package var heartbeat = Limits.heartbeatInterval
+
+    package init(
+        name: String, addresses: [String], keysDirectory: String? = nil, epoch: Epoch = Epoch(1),
+        sessionTasks: Int = Limits.sessionTasksMax, sessionBytes: Int = Limits.sessionPayloadBytesMax,
+        stopTimeout: Interval = .seconds(10)
+    ) {
+        self.name = name
+        self.addresses = addresses
+        self.keysDirectory = keysDirectory
+        self.epoch = epoch
+        self.sessionTasks = sessionTasks
+        self.sessionBytes = sessionBytes
+        self.stopTimeout = stopTimeout
+    }
+}

@@ -1,0 +1,126 @@
+import TaskModel
+import Wire
+
+/// What a client may ask for a task beside its function and arguments. A set is sent once and named by
+/// number.
+struct SubmitOptions: Hashable, Sendable {
+    /// nil: pickle for a Python function of a Python client, neutral otherwise.
+    var resultCodec: Codec?
+    var timeoutMilliseconds: UInt32 = 0
+    var graceMilliseconds = UInt32(Limits.cancelGrace.nanoseconds / 1_000_000)
+    var retries: UInt32 = 0
+    var idempotent = true
+    var mode = ExecutionMode.process
+    var name = ""
+    var priority: Int64 = 0
+}
+
+/// The option sets of one session, by the client's number. Number 0 is the defaults.
+struct OptionTable {
+    private var sets: [Result<SubmitOptions, SubmitRefusal>] = []
+    /// Client's number -> index. Numbers are few, and a task's set is usually that of the task before it.
+    private var indexes: [UInt32: UInt32] = [0: 0]
+    private var lastNumber: UInt32 = 0
+    private var lastIndex: UInt32 = 0
+
+    init() { sets.append(.success(SubmitOptions())) }
+
+    /// The index under which the set can be read again, for as long as the session lives.
+    mutating func index(of number: UInt32) -> UInt32? {
+        if number == lastNumber { return lastIndex }
+        guard let index = indexes[number] else { return nil }
+        lastNumber = number
+        lastIndex = index
+        return index
+    }
+
+    subscript(index: UInt32) -> Result<SubmitOptions, SubmitRefusal> { sets[Int(index)] }
+
+    /// The set at `index`, which was found usable when a task was admitted with it.
+    func usable(_ index: UInt32) -> SubmitOptions {
+        switch sets[Int(index)] {
+        case .success(let options): options
+        case .failure: SubmitOptions()
+        }
+    }
+
+    /// Defines a set once; a number is never given a second meaning, since tasks in flight read the first.
+    mutating func define(_ number: UInt32, _ fields: [Field]) throws(WireError) {
+        guard number != 0 else { throw WireError("options 0 are the defaults and cannot be defined") }
+        guard sets.count <= Limits.optionSetsPerSessionMax else {
+            throw WireError("more than \(Limits.optionSetsPerSessionMax) option sets in one session")
+        }
+        let set = Self.read(fields)
+        if let index = indexes[number] {
+            guard sets[Int(index)] == set else {
+                throw WireError("options \(number) are defined differently before")
+            }
+            return
+        }
+        indexes[number] = UInt32(sets.count)
+        sets.append(set)
+    }
+
+    static func read(_ fields: [Field]) -> Result<SubmitOptions, SubmitRefusal> {
+        var options = SubmitOptions()
+        for field in fields {
+            do throws(SubmitRefusal) {
+                try read(field, into: &options)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return .success(options)
+    }
+
+    private static func read(_ field: Field, into options: inout SubmitOptions) throws(SubmitRefusal) {
+        switch field.name {
+        case "result": options.resultCodec = try codec(field)
+        case "timeout_ms": options.timeoutMilliseconds = try milliseconds(field)
+        case "grace_ms": options.graceMilliseconds = try milliseconds(field)
+        case "retries":
+            options.retries = UInt32(clamping: try expect(field, field.unsigned, "a whole number from 0"))
+        case "idempotent": options.idempotent = try expect(field, field.flag, "true or false")
+        case "mode": options.mode = try mode(field)
+        case "name": options.name = try expect(field, field.string, "text")
+        case "priority": options.priority = try expect(field, field.signed, "a whole number")
+        default:
+            guard field.matters else { return }
+            throw SubmitRefusal(
+                reason: .unknownOption,
+                message:
+                    "this scheduler does not know the option \(field.name); leave it out, or update the "
+                    + "scheduler"
+            )
+        }
+    }
+
+    private static func expect<T>(_ field: Field, _ value: T?, _ what: String) throws(SubmitRefusal) -> T {
+        guard let value else {
+            throw SubmitRefusal(reason: .malformed, message: "the option \(field.name) must be \(what)")
+        }
+        return value
+    }
+
+    private static func milliseconds(_ field: Field) throws(SubmitRefusal) -> UInt32 {
+        UInt32(clamping: try expect(field, field.unsigned, "a whole number of milliseconds"))
+    }
+
+    private static func codec(_ field: Field) throws(SubmitRefusal) -> Codec {
+        switch field.string {
+        case "pickle": return .pickle
+        case "neutral": return .neutral
+        case "raw": return .raw
+        default: return try expect(field, nil, "pickle, neutral or raw")
+        }
+    }
+
+    private static func mode(_ field: Field) throws(SubmitRefusal) -> ExecutionMode {
+        switch field.string {
+        case "process": return .process
+        case "thread": return .thread
+        case "asyncio": return .asyncio
+        default: return try expect(field, nil, "process, thread or asyncio")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package import TaskModel
+
+package struct AcceptorConfiguration: Sendable {
+    package var addresses: [Address]
+    /// For tcp addresses.
+    package var keys: SchedulerKeys?
+    package var epoch: Epoch
+    package var clientLease = Limits.clientLease
+    package var workerLease = Limits.workerLease
+    package var heartbeat = Limits.heartbeatInterval
+    package var sessionsMax = Limits.sessionsMax
+
+    package init(addresses: [Address], keys: SchedulerKeys? = nil, epoch: Epoch) {
+        self.addresses = addresses
+        self.keys = keys
+        self.epoch = epoch
+    }
+}
+
+/// A session of an `Acceptor`: a place in its table (`index`, dense, used again) and which occupant of it.
+package struct SessionHandle: Hashable, Sendable, BitwiseCopyable {
+    package let index: UInt32
+    package let generation: UInt32
+
+    package init(index: UInt32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
+}
+
+package enum AcceptorEvent {
+    /// A peer said hello. Answer with `welcome` or `refuse`; no frame of it is delivered before.
+    case opened(SessionHandle, Hello)
+    case received(SessionHandle, ReceivedFrame)
+    /// The session continues over a new connection; nothing was lost.
+    case resumed(SessionHandle)
+    /// Enough was acknowledged again: the link's `isBlocked` is false.
+    case unblocked(SessionHandle)
+    /// Silent for longer than its lease, or it broke the protocol. The handle is void.
+    case lost(SessionHandle)
+    /// It said goodbye. The handle is void.
+    case closed(SessionHandle)
+}
+
+package struct AcceptorCounters: Hashable, Sendable, BitwiseCopyable {
+    package var framesReceived: UInt64 = 0
+    package var framesSent: UInt64 = 0
+    /// Data frames that were not delivered: repeated ones, and those beyond a gap.
+    package var framesIgnored: UInt64 = 0
+    /// Messages that no peer of ours would send.
+    package var malformed: UInt64 = 0
+    package var refused: UInt64 = 0
+    /// Connections whose key was not on the allow-list.
+    package var unauthorised: UInt64 = 0
+}

@@ -1,0 +1,188 @@
+/// Every bound of the system, with its reason. A peer that would exceed one is told its name.
+package enum Limits {
+    // MARK: Frames and payloads
+
+    /// Payload bytes of one task. Below libzmq's and the executor socket's 32-bit lengths, and small enough
+    /// that eight of them fit into a worker beside its executors.
+    package static let payloadBytesMax = 256 << 20
+    /// From here on bytes travel as a message part of their own instead of being copied into the frame.
+    package static let inlineBytesMax = 64 << 10
+    /// A frame is closed at this size: large enough to amortise a send over hundreds of small tasks, small
+    /// enough that one task still waiting pins little memory.
+    package static let frameBytesMax = 128 << 10
+    /// No frame larger than this is decoded. A frame is closed soon after `frameBytesMax`; one record adds
+    /// at most its dependencies and inline payloads.
+    package static let frameBytesAcceptedMax = 16 << 20
+    /// A frame is closed at so many bytes of attachments, so that one lost connection repeats little.
+    package static let attachedBytesPerFrame = 8 << 20
+    /// Message parts of one frame that are accepted: those of one record beyond a frame about to be closed.
+    package static let attachmentsPerFrameMax = 2_048
+    /// A received frame up to this size is copied out of libzmq's 8 KiB receive buffer, which one small
+    /// task that waits would else keep alive.
+    package static let frameBytesCopiedMax = 4 << 10
+    /// What a loop takes from its sockets before it decides and sends: frames, and bytes of frames.
+    package static let framesPerTurnMax = 256
+    package static let frameBytesPerTurnMax = 4 << 20
+    package static let recordsPerFrameMax = 65_536
+    package static let attachmentsPerRecordMax = 1_024
+    package static let dependenciesPerTaskMax = 100_000
+    package static let fieldsMax = 256
+    package static let fieldNameBytesMax = 64
+    package static let fieldValueBytesMax = 64 << 10
+    /// Lists and maps inside each other in a neutral value: a decoder's recursion fits any thread's stack.
+    package static let neutralDepthMax = 128
+
+    // MARK: Sessions
+
+    /// Unfinished tasks of one session. 300 bytes each are 75 MB: a scheduler of 300 MB serves it and others.
+    package static let sessionTasksMax = 250_000
+    /// Payload bytes of unfinished tasks of one session; beyond it `submit` blocks.
+    package static let sessionPayloadBytesMax = 512 << 20
+    /// A key file, or the allow-list with a line of about 60 bytes for each key.
+    package static let keyFileBytesMax = 1 << 20
+    package static let sessionsMax = 4_096
+    /// Tasks that a scheduler knows at once, ended ones that a client still holds included: about 600 MB of
+    /// its memory, payloads aside.
+    package static let tasksMax = 4 << 20
+    package static let functionsPerSessionMax = 16_384
+    package static let optionSetsPerSessionMax = 4_096
+    /// Different things that functions ask of a worker: Python versions and names of Swift functions.
+    package static let requirementsMax = 65_536
+    /// `setup` records of one session.
+    package static let setupsPerSessionMax = 64
+    /// How long an acceptance waits for an outcome with which it can travel: a client that waits for a single
+    /// short task is woken once instead of twice.
+    package static let acceptDelay = Interval.milliseconds(5)
+    /// Frames sent and not yet acknowledged on one link. More than one round trip's worth at any rate seen.
+    package static let unacknowledgedFramesMax = 4_096
+    package static let unacknowledgedBytesMax = 1 << 30
+
+    // MARK: Liveness
+
+    package static let heartbeatInterval = Interval.milliseconds(1_000)
+    /// A worker silent for this long has lost its lease: five heartbeats, so that one stall is not a death.
+    package static let workerLease = Interval.milliseconds(5_000)
+    /// A client silent for this long is gone. Longer than a worker's: a client may be paused in a debugger,
+    /// and a wrong guess here throws work away instead of repeating it.
+    package static let clientLease = Interval.milliseconds(15_000)
+    package static let handshakeTimeout = Interval.milliseconds(5_000)
+    /// How long a received frame may wait for its acknowledgement, unless a frame goes back anyway.
+    package static let acknowledgeDelay = Interval.milliseconds(100)
+    /// So many frames are acknowledged at once.
+    package static let acknowledgeFrames = 64
+    /// How long a goodbye may take to leave after its sender has ended.
+    package static let goodbyeLinger = Interval.milliseconds(500)
+    /// libzmq's own pings to a peer; a connection without an answer for three of them is dropped.
+    package static let connectionHeartbeat = Interval.seconds(5)
+    package static let connectionBacklog = 1_024
+    package static let reconnectDelayMin = Interval.milliseconds(20)
+    package static let reconnectDelayMax = Interval.milliseconds(1_000)
+
+    // MARK: Attempts
+
+    /// An attempt lost with its executor is repeated this often, then the task is quarantined as poison.
+    package static let executorCrashesMax = 2
+    /// An attempt lost with its worker is repeated without blame, but not for ever.
+    package static let workerLossesMax = 20
+    /// Time between the exception inside a task and the kill of its executor.
+    package static let cancelGrace = Interval.milliseconds(1_000)
+
+    // MARK: Workers and executors
+
+    package static let workersMax = 65_535
+    package static let slotsPerWorkerMax = 1_024
+    /// Attempts that a worker holds beyond those running, per slot, when tasks are short.
+    package static let prefetchPerSlotMax = 512
+    /// How much work, in time, is worth holding ready per slot: it hides the round trip to the scheduler.
+    package static let prefetchTarget = Interval.milliseconds(4)
+    /// Tasks that run at least this long are not held ahead: the round trip is lost in them, and one that
+    /// waits behind another would wait long.
+    package static let prefetchRunTimeMax = Interval.milliseconds(100)
+    /// Work that waits in front of a busy worker is worth taking back for an idle one from here on: a few
+    /// round trips.
+    package static let stealWorkMin = Interval.microseconds(500)
+    /// How often one task is taken back from a worker before it stays where it is.
+    package static let stealsPerTaskMax = 3
+    /// Attempts taken back in one turn, so that no turn is long.
+    package static let stealsPerTurnMax = 1_024
+    /// Output of one task that is kept, per stream; the newest is kept, for it holds the last words.
+    package static let outputBytesPerTaskMax = 64 << 10
+    /// An executor that does not say `ready` for this long is killed and started again.
+    package static let executorStartTimeout = Interval.seconds(60)
+    /// An executor whose start failed is tried again after a delay that doubles up to this.
+    package static let executorRestartDelayMax = Interval.seconds(10)
+    package static let executorRestartDelayMin = Interval.milliseconds(100)
+    /// After this many starts in a row have failed, what waits for that kind of executor is failed with its
+    /// words; one failure may be a machine short of memory, three are an environment that cannot work.
+    package static let executorStartFailuresMax = 3
+    /// Work that an executor holds in its pipeline: hides the two hops of its socket behind short tasks, and
+    /// is little enough that nobody misses it on another slot.
+    package static let lookaheadTarget = Interval.milliseconds(1)
+    package static let lookaheadMax = 64
+    /// An idle slot takes unstarted attempts from a pipeline that holds at least this much work, or whose
+    /// first attempt has run for this long: about ten times what moving them costs.
+    package static let rebalanceAfter = Interval.microseconds(500)
+    /// An attempt that runs for this long is reported as started; a shorter one is not worth a record.
+    package static let startedReportAfter = Interval.milliseconds(5)
+    /// Attempts that a worker holds at once; beyond it they are given back.
+    package static let attemptsPerWorkerMax = 1 << 20
+    /// How often the resident size of an executor that runs something is compared with its limit.
+    package static let memoryPollInterval = Interval.milliseconds(100)
+    /// How often a worker reports its load.
+    package static let workerReportInterval = Interval.milliseconds(1_000)
+    /// Lines of an executor's last output that an error quotes.
+    package static let outputTailLinesMax = 20
+    package static let outputTailBytesMax = 4 << 10
+    /// The shared page in which an executor keeps the results that it has not yet written.
+    package static let executorJournalBytes = 256 << 10
+
+    // MARK: Swift clients
+
+    /// A client that is not welcomed for this long gives up. Its scheduler may just be starting.
+    package static let connectTimeout = Interval.seconds(10)
+    /// `isthmus up` that is not ready for this long has failed. Half a second is usual; a cold disk is slow.
+    package static let embeddedStartTimeout = Interval.seconds(60)
+    /// A client without a scheduler for this long fails its tasks: the scheduler has long let go of them.
+    package static let reconnectTimeout = Interval.seconds(60)
+    /// Time for the goodbye of a client that closes.
+    package static let closeTimeout = Interval.seconds(1)
+    /// Elements of a `map` that are submitted ahead of the one that is awaited.
+    package static let mapWindowMax = 1_024
+    /// Bytes that an embedded cluster may say before it is ready.
+    package static let announcementBytesMax = 64 << 10
+
+    // MARK: History
+
+    /// Ended tasks that `isthmus tasks` and `explain` still know.
+    package static let endedTasksKeptMax = 10_000
+    /// Rows of the task table that one page of a listing looks at, so that listing a million tasks does not
+    /// stop the loop.
+    package static let listedRowsMax = 16_384
+    /// Captured output of ended tasks that is kept for `isthmus output`, over all tasks; the oldest goes
+    /// first.
+    package static let outputBytesKeptMax = 32 << 20
+
+    // MARK: Control
+
+    /// Requests of operators that wait for the loop; beyond it they are told to try again.
+    package static let controlRequestsMax = 256
+    /// Tasks in one page of a listing.
+    package static let controlPageMax = 1_000
+    /// Events kept for a watcher that reads slowly; then the oldest are dropped.
+    package static let controlEventsMax = 1_024
+    package static let controlWatchersMax = 64
+    /// Tasks in a page when the caller does not say.
+    package static let controlPageDefault = 100
+    /// One request of the control API: a few names and ids.
+    package static let controlRequestBytesMax = 64 << 10
+    /// A token file holds two short lines.
+    package static let tokenFileBytesMax = 4 << 10
+    /// Shorter tokens can be guessed: 16 random bytes in hexadecimal have 32 characters.
+    package static let tokenBytesMin = 32
+    /// Different metrics (name and labels) of one process; what is beyond is counted nowhere.
+    package static let metricsMax = 1_024
+    /// A call of the command line to its scheduler.
+    package static let controlCallTimeout = Interval.seconds(10)
+    /// From the second signal, or the end of an embedded cluster's client, to the end of the process.
+    package static let forcedStopTimeout = Interval.seconds(2)
+}

@@ -1,0 +1,128 @@
+package import TaskModel
+
+/// An attempt that this worker holds. The index is dense and is reused; the generation tells a new attempt
+/// from an older one at the same index.
+package struct AttemptSlot: Hashable, Sendable, BitwiseCopyable {
+    package let index: UInt32
+    package let generation: UInt32
+
+    package init(index: UInt32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
+}
+
+/// A place for an executor: one process after another lives in it.
+package struct ExecutorIndex: Hashable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt16
+
+    package init(_ rawValue: Int) { self.rawValue = UInt16(rawValue) }
+
+    package var int: Int { Int(rawValue) }
+}
+
+/// A function of a session, for which the core keeps an estimate of the run time.
+package struct FunctionSlot: Hashable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt32
+
+    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// How a worker is made. Nothing in it changes afterwards.
+package struct WorkerShape: Sendable, BitwiseCopyable {
+    package var slots: Int
+    package var python: Bool
+    package var swift: Bool
+    /// Python executors that are started after the first loss of one and wait for the next.
+    package var spares: Int
+
+    package init(slots: Int, python: Bool, swift: Bool, spares: Int = 0) {
+        self.slots = slots
+        self.python = python
+        self.swift = swift
+        self.spares = spares
+    }
+}
+
+/// What the core needs to know of an attempt that the scheduler assigned.
+package struct AttemptOrder: Sendable, BitwiseCopyable {
+    package var id: AttemptID
+    package var function: FunctionSlot
+    package var kind: ExecutorKind
+    /// Time that the attempt may be the first of its pipeline; nil: for ever.
+    package var timeout: Interval?
+    /// From the exception inside the task to the kill of its executor.
+    package var grace: Interval
+
+    package init(
+        id: AttemptID, function: FunctionSlot, kind: ExecutorKind, timeout: Interval?, grace: Interval
+    ) {
+        self.id = id
+        self.function = function
+        self.kind = kind
+        self.timeout = timeout
+        self.grace = grace
+    }
+}
+
+/// What happened. Facts only: what follows from them is in the actions.
+package enum Event: Sendable, BitwiseCopyable {
+    /// The scheduler wants the attempt back if it has not started.
+    case retractRequested(AttemptSlot)
+    /// The attempt is to be stopped, running or not.
+    case cancelRequested(AttemptSlot)
+    /// A client is gone; nobody wants its results.
+    case sessionForgotten(SessionID)
+    /// The scheduler no longer knows this worker: it has counted all attempts here as lost.
+    case expelled
+    case drainRequested
+    /// An executor's process said `ready`.
+    case executorReady(ExecutorIndex)
+    /// The process has ended, and everything that it wrote has been absorbed.
+    case executorDied(ExecutorIndex)
+    /// It broke the protocol, or closed its socket without ending.
+    case executorBroke(ExecutorIndex)
+    /// It and its children use more memory than they may.
+    case memoryExceeded(ExecutorIndex)
+    /// The executor gave the attempt back without having started it.
+    case attemptReturned(AttemptSlot, by: ExecutorIndex)
+}
+
+/// What the server has to do, in the order in which the actions were appended. Those that end an attempt
+/// (`giveBack`, `conclude`, `forget`) come once per attempt, and its index is not reused before the actions
+/// of the turn have been run.
+package enum Action: Hashable, Sendable, BitwiseCopyable {
+    /// Start a process in this place.
+    case start(ExecutorIndex)
+    /// Write the attempt, and before it what it needs, to the executor's socket.
+    case send(AttemptSlot, to: ExecutorIndex)
+    /// Ask the executor for the attempt back, if it has not started it.
+    case retract(AttemptSlot, from: ExecutorIndex)
+    /// Ask the executor to raise inside the running attempt.
+    case stop(AttemptSlot, in: ExecutorIndex, timedOut: Bool)
+    /// Kill the executor with its whole process group, and absorb `executorDied` when it is gone.
+    case kill(ExecutorIndex)
+    /// Tell the scheduler that the attempt was not started here, and drop it.
+    case giveBack(AttemptSlot)
+    /// Tell the scheduler that the attempt has been running for a while.
+    case reportStarted(AttemptSlot)
+    /// Send an outcome that the worker itself makes, and drop the attempt. The executor is the one whose
+    /// end or start is the cause, if one is.
+    case conclude(AttemptSlot, OutcomeStatus, OutcomeReason, ExecutorIndex?)
+    /// Drop the attempt; nobody is to be told.
+    case forget(AttemptSlot)
+    /// All attempts are gone after a drain: say goodbye.
+    case leave
+}
+
+/// What becomes of an outcome that an executor sent. The attempt is dropped in each case but `stale`.
+package enum Verdict: Hashable, Sendable, BitwiseCopyable {
+    /// Pass it on as it is.
+    case forward
+    /// Pass it on with another status: the attempt ended because it was stopped.
+    case forwardAs(OutcomeStatus, OutcomeReason)
+    /// Nobody wants it.
+    case discard
+    /// The executor does not hold this attempt.
+    case stale
+}

@@ -1,0 +1,188 @@
+import Logging
+import Metrics
+import Posix
+import SessionTransport
+import TaskModel
+import Wire
+import WorkerCore
+
+/// Does what the core says.
+extension WorkerLoop {
+    func runActions() {
+        // An action may find out something (a process that cannot be started) that leads to further ones.
+        var next = 0
+        while next < actions.count {
+            run(actions[next])
+            next += 1
+        }
+        actions.removeAll(keepingCapacity: true)
+    }
+
+    private func run(_ action: Action) {
+        switch action {
+        case .start(let executor): start(executor)
+        case .send(let slot, let executor): send(slot, to: executor)
+        case .retract(let slot, let executor): writeToExecutor(.retract, slot, executor)
+        case .stop(let slot, let executor, let timedOut):
+            writeToExecutor(.stop, slot, executor, flags: timedOut ? 1 : 0)
+        case .kill(let executor): kill(executor)
+        case .giveBack(let slot):
+            writeAttempt(.returned, attempt(slot))
+            release(slot)
+        case .reportStarted(let slot): writeAttempt(.workerStarted, attempt(slot))
+        case .conclude(let slot, let status, let reason, let executor):
+            conclude(slot, status, reason, executor)
+            release(slot)
+        case .forget(let slot): release(slot)
+        case .leave: leave()
+        }
+    }
+
+    /// The attempt's record is kept until it is released, also when the core has dropped it.
+    private func attempt(_ slot: AttemptSlot) -> AttemptID {
+        let payload = payloads[Int(slot.index)]
+        guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
+        return frame.withBytes(of: 0) { bytes in
+            var reader = ByteReader(bytes.extracting(payload.record.body))
+            guard let assignment = try? Assignment(decoding: &reader) else {
+                preconditionFailure("the record was decoded when it was admitted")
+            }
+            return assignment.attempt
+        }
+    }
+
+    func release(_ slot: AttemptSlot) {
+        payloads[Int(slot.index)].frame = nil
+        sessions.release(payloads[Int(slot.index)].function)
+    }
+
+    // MARK: To executors
+
+    private func send(_ slot: AttemptSlot, to executor: ExecutorIndex) {
+        guard let process = processes[executor.int], !process.isClosed else { return }
+        let payload = payloads[Int(slot.index)]
+        guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
+        let place = sessions.functions[payload.function].session
+        let session = sessions.sessions[place]
+        sendFunction(payload.function, to: process)
+        let first = process.known.firstSetup(place, version: session.version, count: session.setups.count)
+        for setup in session.setups[first...] {
+            sendFunction(setup.function, to: process)
+            setup.record.write(to: &process.output)
+        }
+        frame.withBytes(of: 0) { process.output.tail.raw($0.extracting(payload.record.whole)) }
+        for attachment in 0..<payload.record.attachments {
+            process.output.attach(part: 1 + payload.record.firstAttachment + attachment, of: frame)
+        }
+    }
+
+    private func sendFunction(_ place: Int, to process: ExecutorProcess) {
+        let version = sessions.functions[place].version
+        guard process.known.needsFunction(place, version: version) else { return }
+        sessions.functions[place].definition?.write(to: &process.output)
+    }
+
+    private func writeToExecutor(
+        _ type: RecordType, _ slot: AttemptSlot, _ executor: ExecutorIndex, flags: UInt8 = 0
+    ) {
+        guard let process = processes[executor.int], !process.isClosed else { return }
+        let body = process.output.tail.beginRecord(type, flags: flags)
+        process.output.tail.uint32(1)
+        process.output.tail.uint32(0)
+        process.output.tail.attempt(attempt(slot))
+        process.output.tail.endRecord(body)
+    }
+
+    func flushExecutors() {
+        for case let process? in processes where !process.output.isEmpty { flush(process) }
+    }
+
+    func flush(_ process: ExecutorProcess) {
+        guard !process.isClosed else {
+            process.output.removeAll()
+            return
+        }
+        do {
+            let isComplete = try process.output.flush(into: process.socket)
+            watch(process, writable: !isComplete)
+        } catch {
+            // The other side is gone: its end tells why.
+            process.output.removeAll()
+        }
+    }
+
+    // MARK: To the scheduler
+
+    func writeAttempt(_ type: RecordType, _ attempt: AttemptID) {
+        guard let link = connector?.link else { return }
+        link.beginRecord(type)
+        link.writer.uint32(1)
+        link.writer.uint32(0)
+        link.writer.attempt(attempt)
+        link.endRecord()
+    }
+
+    func writeOutcome(
+        _ attempt: AttemptID, _ status: OutcomeStatus, _ reason: OutcomeReason, _ detail: String,
+        parts: [(kind: OutcomePart, bytes: [UInt8])]
+    ) {
+        guard let connector else { return }
+        let link = connector.link
+        link.beginRecord(.workerFinished)
+        link.writer.outcomeHead(
+            OutcomeHead(
+                attempt: attempt, status: status, reason: reason, parts: parts.count,
+                worker: connector.session, detailCount: detail.utf8.count))
+        link.writer.text(detail)
+        for part in parts {
+            link.writer.outcomePartHead(part.kind)
+            link.writer.inlinePayload(.raw, part.bytes)
+        }
+        link.endRecord()
+    }
+
+    private func conclude(
+        _ slot: AttemptSlot, _ status: OutcomeStatus, _ reason: OutcomeReason, _ executor: ExecutorIndex?
+    ) {
+        let attempt = attempt(slot)
+        let process = executor.flatMap { processes[$0.int] }
+        var parts: [(kind: OutcomePart, bytes: [UInt8])] = []
+        if let process, reason != .unservable {
+            let tail = process.outputTail(bytesMax: Limits.outputBytesPerTaskMax / 2)
+            if !tail.standardOutput.isEmpty { parts.append((.standardOutput, tail.standardOutput)) }
+            if !tail.standardError.isEmpty { parts.append((.standardError, tail.standardError)) }
+        }
+        let detail = words(status, reason, attempt, process)
+        finishedCounter.increment()
+        writeOutcome(attempt, status, reason, detail, parts: parts)
+    }
+
+    private func words(
+        _ status: OutcomeStatus, _ reason: OutcomeReason, _ attempt: AttemptID, _ process: ExecutorProcess?
+    ) -> String {
+        let worker = configuration.name
+        switch status {
+        case .cancelled:
+            return process == nil
+                ? "Cancelled before it started on worker \(worker)."
+                : "Cancelled; it did not stop by itself, so its executor on worker \(worker) was killed."
+        case .timedOut:
+            return
+                "Its time was up; it did not stop by itself, so its executor on worker \(worker) was killed."
+        case .lost where reason == .unservable:
+            let why = process.map { startFailure(of: $0) } ?? "It has no executor of this kind."
+            return "Worker \(worker) cannot run attempt \(attempt): \(why)"
+        case .lost where reason == .workerLost:
+            return
+                "The executor of attempt \(attempt) on worker \(worker) was killed because of another task."
+        case .value, .exception, .lost, .refused:
+            guard let process else { return "Lost on worker \(worker)." }
+            let how = process.killed ?? process.status.map { "it \($0)" } ?? "it ended"
+            let lines = process.lastWords()
+            let output = lines.isEmpty ? " It wrote no output." : " Its last output:\n\(lines)"
+            return
+                "The executor (process \(process.processID) on worker \(worker)) died while it ran attempt "
+                + "\(attempt): \(how).\(output)"
+        }
+    }
+}

@@ -1,0 +1,207 @@
+import Logging
+import Posix
+import SessionTransport
+import TaskModel
+import Wire
+import WorkerCore
+
+/// What comes from the scheduler.
+extension WorkerLoop {
+    func takeSchedulerEvents() {
+        guard let connector else { return }
+        while let event = connector.next(now: now) {
+            switch event {
+            case .welcomed(_, let resumed):
+                logger.info(
+                    "joined", metadata: ["session": "\(connector.session)", "resumed": "\(resumed)"])
+                isWelcome = true
+                reportRunning()
+                reportAt = now
+                joined()
+            case .received(let frame):
+                absorb(frame)
+            case .interrupted:
+                logger.warning("the connection to the scheduler is gone; what runs goes on")
+                isWelcome = false
+            case .unblocked:
+                break
+            case .refused(let refusal):
+                refused(refusal)
+            case .closed:
+                logger.info("the scheduler has closed the session")
+                beginAnew(after: Limits.reconnectDelayMax)
+            }
+        }
+    }
+
+    private func refused(_ refusal: Refusal) {
+        switch RefusalCode(rawValue: refusal.code) {
+        case .session, .epoch:
+            logger.warning("the scheduler does not know this worker any more; joining anew")
+            beginAnew(after: .zero)
+        case .malformed, .hello:
+            logger.error("refused by the scheduler; joining anew", metadata: ["why": "\(refusal)"])
+            beginAnew(after: Limits.reconnectDelayMax)
+        case .version, .role, .python, .cloudpickle, .limit, .unauthorised, .field, nil:
+            failure = WorkerError(
+                "The scheduler at \(configuration.scheduler) refuses this worker: \(refusal)")
+        }
+    }
+
+    /// What ran for the old session is void: the scheduler has given it to others.
+    private func beginAnew(after delay: Interval) {
+        isWelcome = false
+        reportAt = .distantFuture
+        core.absorb(.expelled, now: now, into: &actions)
+        for session in sessions.liveSessions { sessions.forget(session) }
+        restartAt = now + delay
+        if case .leaving = stage { stage = .ended }
+    }
+
+    func restartWhenDue() {
+        guard now >= restartAt, let connector else { return }
+        restartAt = .distantFuture
+        connector.restart(session: SessionID(randomUInt64()), fields: helloFields(), now: now)
+    }
+
+    // MARK: Records
+
+    private func absorb(_ frame: ReceivedFrame) {
+        var position = FrameHeader.bytes
+        var attachmentsBefore = 0
+        do {
+            for _ in 0..<frame.header.records {
+                let record = try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+                    var reader = ByteReader(bytes, at: position)
+                    return try reader.record(attachmentsBefore: attachmentsBefore)
+                }
+                position = record.bodyStart + record.bodyCount
+                attachmentsBefore += record.attachments
+                try absorb(record, of: frame)
+            }
+        } catch {
+            logger.error("a frame of the scheduler cannot be read", metadata: ["why": "\(error)"])
+        }
+    }
+
+    private func absorb(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
+        switch record.type {
+        case .assign: try assign(record, of: frame)
+        case .function: try define(record, of: frame)
+        case .workerSetup: try addSetup(record, of: frame)
+        case .retract:
+            for attempt in try attempts(record, of: frame) {
+                guard let slot = core.find(attempt) else { continue }
+                core.absorb(.retractRequested(slot), now: now, into: &actions)
+            }
+        case .stop:
+            for attempt in try attempts(record, of: frame) {
+                guard let slot = core.find(attempt) else { continue }
+                core.absorb(.cancelRequested(slot), now: now, into: &actions)
+            }
+        case .forgetSession:
+            let session = SessionID(try read(record, of: frame).session)
+            core.absorb(.sessionForgotten(session), now: now, into: &actions)
+            sessions.forget(session)
+        case .forgetWorkerFunction:
+            let (session, function) = try read(record, of: frame)
+            sessions.forget(function, in: SessionID(session))
+        case .drain:
+            drainDeadline = now + configuration.drainTimeout
+            core.absorb(.drainRequested, now: now, into: &actions)
+        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
+            .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .greeting, .ready,
+            .failed, .shutdown:
+            throw WireError("a scheduler does not send \(record.type) to a worker")
+        }
+    }
+
+    private func assign(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
+        let assignment = try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+            var reader = ByteReader(bytes.extracting(record.body))
+            return try Assignment(decoding: &reader)
+        }
+        let attempt = assignment.attempt
+        guard assignment.kind != .command else {
+            writeOutcome(
+                attempt, .lost, .unservable,
+                "This worker has no executor for commands; start one that has.", parts: [])
+            return
+        }
+        let function = sessions.place(of: assignment.function, in: attempt.task.session) {
+            core.addFunction()
+        }
+        let milliseconds = Int64(assignment.timeoutMilliseconds)
+        let order = AttemptOrder(
+            id: attempt, function: FunctionSlot(UInt32(function)), kind: assignment.kind,
+            timeout: milliseconds == 0 ? nil : .milliseconds(milliseconds),
+            grace: .milliseconds(Int64(assignment.graceMilliseconds)))
+        guard let slot = core.admit(order) else {
+            if core.find(attempt) == nil { writeAttempt(.returned, attempt) }
+            return
+        }
+        sessions.retain(function)
+        let payload = AttemptPayload(frame: frame, record: record, function: function)
+        if Int(slot.index) < payloads.count {
+            payloads[Int(slot.index)] = payload
+        } else {
+            payloads.append(payload)
+        }
+    }
+
+    private func define(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
+        let (session, number) = try read(record, of: frame)
+        let place = sessions.place(of: number, in: SessionID(session)) { core.addFunction() }
+        sessions.define(KeptRecord(record, of: frame), at: place)
+    }
+
+    private func addSetup(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
+        let (id, number) = try read(record, of: frame)
+        let function = sessions.place(of: number, in: SessionID(id)) { core.addFunction() }
+        let setup = SessionTable.Setup(record: KeptRecord(record, of: frame), function: function)
+        sessions.add(setup, session: sessions.session(SessionID(id)))
+    }
+
+    /// The session and, when the body is long enough, the function that a record begins with.
+    private func read(
+        _ record: Record, of frame: ReceivedFrame
+    ) throws(WireError) -> (session: UInt64, function: UInt32) {
+        try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+            var reader = ByteReader(bytes.extracting(record.body))
+            let session = try reader.uint64("session")
+            return (session, reader.remaining >= 4 ? try reader.uint32("function") : 0)
+        }
+    }
+
+    private func attempts(_ record: Record, of frame: ReceivedFrame) throws(WireError) -> [AttemptID] {
+        try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+            var reader = ByteReader(bytes.extracting(record.body))
+            return try reader.attempts()
+        }
+    }
+
+    // MARK: Forgetting
+
+    /// Tells executors what no attempt uses any more. Only now: a stopped attempt may have needed it.
+    func sweep() {
+        for gone in sessions.takeGone() {
+            switch gone {
+            case .function(let place, let version, let session, let number):
+                for case let process? in processes where process.known.hasFunction(place, version: version) {
+                    let body = process.output.tail.beginRecord(.forgetWorkerFunction)
+                    process.output.tail.uint64(session.rawValue)
+                    process.output.tail.uint32(number)
+                    process.output.tail.endRecord(body)
+                }
+                core.removeFunction(FunctionSlot(UInt32(place)))
+            case .session(let place, let version, let session, let functions):
+                for case let process? in processes where process.known.hasSession(place, version: version) {
+                    let body = process.output.tail.beginRecord(.forgetSession)
+                    process.output.tail.uint64(session.rawValue)
+                    process.output.tail.endRecord(body)
+                }
+                for function in functions { core.removeFunction(FunctionSlot(UInt32(function))) }
+            }
+        }
+    }
+}

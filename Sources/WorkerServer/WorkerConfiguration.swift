@@ -1,0 +1,53 @@
+package import TaskModel
+
+/// What a worker is told when it is started.
+package struct WorkerConfiguration: Sendable {
+    /// Where the scheduler listens: `ipc://…`, `tcp://…`, or `inproc://…` inside one process.
+    package var scheduler: String
+    /// Key file of this worker; needed for `tcp://` only.
+    package var keys: String?
+    /// How many attempts run at once.
+    package var slots: Int
+    /// The `python` of the environment in which tasks run; nil: this worker has no Python executors.
+    package var python: String?
+    /// An executable whose main calls `TaskRegistry`; nil: this worker has no Swift executors.
+    package var swift: String?
+    /// The `isthmus-executor` binary.
+    package var executor: String
+    /// The folder that holds the package `isthmus_bridge`, itself included in the path.
+    package var bridge: String
+    /// Resident bytes of one executor and its children, beyond which it is killed; nil: no limit.
+    package var executorMemoryMax: UInt64?
+    /// Shown in listings.
+    package var name: String
+    /// Free words about this worker, shown in listings.
+    package var labels: [String: String]
+    /// Executors kept warm beside those of the slots, once one has been lost.
+    package var spares: Int
+    /// How long a drain waits for running attempts before they are killed.
+    package var drainTimeout: Interval
+
+    package init(
+        scheduler: String, slots: Int, python: String?, swift: String? = nil, executor: String, bridge: String
+    ) {
+        self.scheduler = scheduler
+        keys = nil
+        self.slots = slots
+        self.python = python
+        self.swift = swift
+        self.executor = executor
+        self.bridge = bridge
+        executorMemoryMax = nil
+        name = ""
+        labels = [:]
+        spares = 1
+        drainTimeout = .seconds(30)
+    }
+}
+
+/// Why a worker could not start or had to stop. The description says what to do.
+package struct WorkerError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,117 @@
+"""Functions that the tests of this folder run in executors."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def pid(_: Any = None) -> int:
+    return os.getpid()
+
+
+def append(path: str, line: str) -> str:
+    """Leave a trace that survives the process."""
+    with open(path, "a") as file:
+        file.write(line + "\n")
+    return line
+
+
+def sleep_then(seconds: float, value: Any) -> Any:
+    time.sleep(seconds)
+    return value
+
+
+def wait_for_file(path: str, value: Any) -> Any:
+    """Run until the test makes the file."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return value
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def last_words_then_exit(code: int) -> None:
+    print("these are my last words", flush=True)
+    os._exit(code)
+
+
+def crash_until(path: str, times: int) -> str:
+    """Die by SIGKILL the first `times` times, then succeed."""
+    with open(path, "a") as file:
+        file.write("x")
+    if Path(path).stat().st_size <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def hold_the_gil(seconds: float) -> str:
+    """Sleep inside C without releasing the interpreter lock: no other thread of this process runs."""
+    libc = ctypes.PyDLL(None)
+    libc.usleep(ctypes.c_uint(int(seconds * 1e6)))
+    return "done"
+
+
+def eat(megabytes: int) -> int:
+    block = bytearray(megabytes << 20)
+    time.sleep(30)
+    return len(block)
+
+
+def talk(text: str) -> str:
+    import logging
+
+    print("printed", text)
+    print("complained", text, file=sys.stderr)
+    os.write(1, f"written {text}\n".encode())
+    subprocess.run(["echo", "child", text], check=True)
+    logging.getLogger("task").warning("logged %s", text)
+    return text
+
+
+def start_a_sleeper(path: str) -> int:
+    """Start a process that outlives this task and tell its id."""
+    sleeper = subprocess.Popen(["sleep", "3600"])
+    Path(path).write_text(str(sleeper.pid))
+    time.sleep(3600)
+    return sleeper.pid
+
+
+class PoisonWhenUnpickled:
+    """Kills whoever unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ctypes.string_at, (0,)
+
+
+class RefusesPickle:
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("this object refuses to be pickled")
+
+
+def make_unpicklable() -> Any:
+    return RefusesPickle()
+
+
+class TwoArgumentError(Exception):
+    """Cannot be unpickled: its constructor wants more than its args hold."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+        self.second = second
+
+
+def raise_unpicklable() -> None:
+    raise TwoArgumentError("first", "second")

@@ -1,0 +1,262 @@
+"""The verbs of the command line against a running cluster, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cluster_tasks as tasks
+import pytest
+from cluster_kit import BINARY, Cluster, eventually, is_alive
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """A folder of mode 0700 whose path leaves room for the name of a socket."""
+    directory = Path(tempfile.mkdtemp(prefix="isthmus-verbs-"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BINARY), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != "ISTHMUS_CONTROL"} | environment,
+    )
+
+
+def start_up(directory: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """`isthmus up` with a standard input that stays open."""
+    return subprocess.Popen(
+        [str(BINARY), "up", "--slots", "1", "--directory", str(directory), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def ready_line(process: subprocess.Popen[str]) -> dict[str, object]:
+    assert process.stdout is not None
+    line: dict[str, object] = json.loads(process.stdout.readline())
+    return line
+
+
+def test_every_listing_verb_speaks_json(cluster: Cluster) -> None:
+    cluster.scheduler("--name", "lab")
+    cluster.worker("--label", "zone=a", name="one", slots=2)
+    client = cluster.client()
+    future = client.submit(tasks.talk, "hello")
+    assert future.result(60) == "hello"
+    task = str(future.task_id)
+
+    status = cluster.listing("status")
+    assert (status["name"], status["workers"], status["clients"], status["slots"]) == ("lab", 1, 1, 2)
+    assert status["totals"]["submitted"] >= 1
+    assert status["totals"]["values"] >= 1
+    assert 0 < status["resident_bytes"] < 300 << 20
+
+    nodes = cluster.listing("nodes")
+    assert [node["name"] for node in nodes["nodes"]] == ["one"]
+    assert nodes["nodes"][0]["slots"] == 2
+    assert nodes["nodes"][0]["python"]
+    assert len(nodes["clients"]) == 1
+
+    listed = cluster.listing("tasks", "--state", "ended")
+    assert task in [entry["task"] for entry in listed["tasks"]]
+    assert listed["more"] is False
+
+    explained = cluster.listing("explain", task)
+    assert explained["task"]["task"] == task
+    assert explained["task"]["status"] == "value"
+    assert explained["summary"]
+
+    written = {part["stream"]: part["text"] for part in cluster.listing("output", task)["parts"]}
+    assert "printed hello" in written["stdout"]
+    assert "complained hello" in written["stderr"]
+
+    assert cluster.listing("cancel", task) == {"task": task, "cancelled": False}
+
+
+def test_tables_are_aligned(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker(name="one")
+    heading, row = cluster.verb("nodes").stdout.splitlines()[:2]
+    assert row[heading.index("NAME") :].startswith("one ")
+    assert row[heading.index("STATE") :].startswith("connected")
+
+
+def test_a_waiting_task_is_cancelled_by_hand(cluster: Cluster) -> None:
+    cluster.scheduler()
+    future = cluster.client().submit(tasks.double, 1)
+    task = str(future.task_id)
+    eventually(lambda: cluster.verb("explain", task).returncode == 0, "the task is known")
+    assert cluster.listing("cancel", task)["cancelled"] is True
+    eventually(future.done, "the client learns of it")
+    assert future.cancelled()
+
+
+def test_a_drained_worker_finishes_and_leaves(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.scheduler()
+    worker = cluster.worker(name="leaving")
+    gate = tmp_path / "gate"
+    running = cluster.client().submit(tasks.wait_for_file, str(gate), 1)
+    eventually(running.running, "it runs")
+    cluster.expected_dead.add("leaving")
+    assert cluster.verb("drain", "leaving").returncode == 0
+    eventually(lambda: cluster.nodes()[0]["state"] == "draining", "it is shown as draining")
+    gate.touch()
+    running.result(60)
+    assert worker.wait(30) == 0
+    assert cluster.nodes() == []
+
+
+def test_a_page_of_tasks_says_that_there_are_more(cluster: Cluster) -> None:
+    cluster.scheduler()
+    client = cluster.client()
+    futures = [client.submit(tasks.double, n) for n in range(30)]
+    eventually(lambda: cluster.listing("status")["tasks"]["unfinished"] == 30, "all are accepted")
+    shown = cluster.listing("tasks", "--limit", "7")
+    assert (len(shown["tasks"]), shown["more"]) == (7, True)
+    shown = cluster.listing("tasks", "--limit", "30")
+    assert (len({task["task"] for task in shown["tasks"]}), shown["more"]) == (30, False)
+    for future in futures:
+        future.cancel()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("explain", "abc-77"), 1, "no task"),
+        (("output", "nonsense"), 1, "SESSION-SEQUENCE"),
+        (("cancel", "abc-77"), 1, "no task"),
+        (("drain", "nobody"), 1, "isthmus nodes"),
+        (("tasks", "--limit", "0"), 2, "--limit"),
+        (("tasks", "--state", "sleeping"), 2, "sleeping"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_do(
+    cluster: Cluster, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    cluster.scheduler()
+    done = cluster.verb(*arguments)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert words in done.stderr
+
+
+def test_an_unknown_verb_is_a_wrong_command_line() -> None:
+    done = run("nonsense")
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
+
+
+def test_without_a_cluster(tmp_path: Path) -> None:
+    done = run("status", XDG_RUNTIME_DIR=str(tmp_path))
+    assert done.returncode == 3
+    assert "isthmus up" in done.stderr
+    done = run("status", "--control", str(tmp_path / "control.sock"))
+    assert done.returncode == 3
+    assert "isthmus up" in done.stderr
+
+
+def test_the_only_cluster_is_found_and_several_are_listed(short_directory: Path) -> None:
+    runtime = short_directory
+    first = start_up(runtime / "isthmus" / "a", "--name", "first")
+    second = None
+    try:
+        ready_line(first)
+        done = run("status", "--json", XDG_RUNTIME_DIR=str(runtime))
+        assert json.loads(done.stdout)["name"] == "first"
+        second = start_up(runtime / "isthmus" / "b")
+        control = str(ready_line(second)["control"])
+        done = run("status", XDG_RUNTIME_DIR=str(runtime))
+        assert done.returncode == 3
+        assert control in done.stderr
+        assert run("status", XDG_RUNTIME_DIR=str(runtime), ISTHMUS_CONTROL=control).returncode == 0
+    finally:
+        for process in (first, second):
+            if process:
+                process.terminate()
+                process.communicate(timeout=30)
+
+
+def test_two_schedulers_do_not_share_a_directory(cluster: Cluster) -> None:
+    cluster.scheduler()
+    done = run("scheduler", "--directory", str(cluster.directory))
+    assert done.returncode == 1
+    assert "another scheduler" in done.stderr
+    assert cluster.verb("status").returncode == 0
+
+
+def test_a_directory_open_to_others_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    done = run("scheduler", "--directory", str(tmp_path))
+    assert done.returncode == 1
+    assert "chmod" in done.stderr
+
+
+def test_sigterm_stops_in_order_and_leaves_no_socket(short_directory: Path) -> None:
+    process = start_up(short_directory)
+    ready_line(process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not (short_directory / "control.sock").exists()
+
+
+def test_an_embedded_cluster_ends_with_its_client(short_directory: Path) -> None:
+    directory = short_directory / "embedded-1"
+    process = start_up(directory, "--embedded")
+    ready_line(process)
+    process.send_signal(signal.SIGINT)
+    assert run("status", "--control", str(directory)).returncode == 0, "SIGINT is for the client"
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    process.communicate(timeout=30)
+    eventually(lambda: not is_alive(process.pid), "it ends")
+    assert not directory.exists()
+
+
+def test_a_log_line_is_one_json_object(short_directory: Path) -> None:
+    process = start_up(short_directory, "--log-format", "json", "--log-level", "debug")
+    ready_line(process)
+    process.terminate()
+    lines = process.communicate(timeout=30)[1].splitlines()
+    assert lines
+    for line in lines:
+        event = json.loads(line)
+        assert {"time", "level", "logger", "message"} <= event.keys()
+
+
+def test_keys_are_never_overwritten_nor_shown(short_directory: Path) -> None:
+    folder = short_directory / "keys"
+    first = run("keys", "--directory", str(folder))
+    assert first.returncode == 0
+    secret = (folder / "client.key").read_text().split("secret ")[1].split()[0]
+    second = run("keys", "--directory", str(folder))
+    assert second.returncode == 1
+    assert secret not in first.stdout + second.stdout + second.stderr
+    assert secret in (folder / "client.key").read_text()
+
+
+def test_tcp_needs_keys(tmp_path: Path) -> None:
+    done = run("scheduler", "--listen", "tcp://127.0.0.1:0", "--directory", str(tmp_path / "d"))
+    assert done.returncode == 2
+    assert "isthmus keys" in done.stderr
+    done = run("worker", "--connect", "tcp://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "isthmus keys" in done.stderr

@@ -1,0 +1,358 @@
+import SchedulerCore
+import TaskModel
+
+/// Plays clients, workers and the store against one scheduler, all from one seed. Some kinds of events are
+/// left out for some seeds, so that rare combinations are not drowned by common ones.
+struct RandomDriver: ~Copyable {
+    private struct Held {
+        let task: TaskSlot
+        let attempt: UInt32
+        var isRunning = false
+        var isStopped = false
+        var isRetracted = false
+    }
+
+    private struct Worker {
+        let slot: WorkerSlot
+        let slots: Int
+        var held: [Held] = []
+    }
+
+    private struct Session {
+        let slot: SessionSlot
+        let id: SessionID
+        var watermark: UInt64 = 0
+        var tasks: [TaskSlot] = []
+    }
+
+    private enum Step: CaseIterable {
+        case submit, submitAgain, decide, run, finish, giveBack, cancel, release, record, openWorker,
+            loseWorker
+        case drainWorker, openSession, closeSession, repeatReport, learn
+    }
+
+    private static let requirements = 3
+    /// How often each step is taken, in the order of the cases.
+    private static let weights = [22, 2, 20, 8, 20, 4, 3, 4, 8, 2, 1, 1, 1, 1, 2, 1]
+
+    private var random: RandomNumbers
+    private var scheduler = Scheduler()
+    private(set) var auditor = Auditor()
+    private var now = Instant.origin
+    private var actions: [Action] = []
+    private var workers: [Worker] = []
+    private var sessions: [Session] = []
+    private var oldReports: [AttemptReport] = []
+    private var opened: UInt64 = 0
+    private var lot: [Step] = []
+    private(set) var story: [String] = []
+
+    var counters: Counters { scheduler.status().counters }
+
+    init(seed: UInt64) {
+        random = RandomNumbers(seed: seed)
+        for (step, weight) in zip(Step.allCases, Self.weights) {
+            let isEssential = step == .submit || step == .decide || step == .finish || step == .record
+            if isEssential || random.percent(80) { lot += [Step](repeating: step, count: weight) }
+        }
+    }
+
+    /// Faults and all, then peace, in which everything must end. Stops at the first complaint.
+    mutating func play(steps: Int) {
+        openSession()
+        openWorker()
+        for _ in 0..<steps where auditor.complaints.isEmpty {
+            now = now + .microseconds(Int64(random.below(3_000)))
+            if let step = random.element(of: lot) { take(step) }
+            settle()
+        }
+        if auditor.complaints.isEmpty { makePeace() }
+    }
+
+    private mutating func take(_ step: Step) {
+        switch step {
+        case .submit: submit()
+        case .submitAgain: submitAgain()
+        case .decide: scheduler.decide(now: now, into: &actions)
+        case .run: run()
+        case .finish: finish()
+        case .giveBack: giveBack()
+        case .cancel: cancel()
+        case .release: release()
+        case .record: record(all: random.percent(50))
+        case .openWorker: if workers.count < 6 { openWorker() }
+        case .loseWorker: loseWorker()
+        case .drainWorker: drainWorker()
+        case .openSession: if sessions.count < 4 { openSession() }
+        case .closeSession: closeSession()
+        case .repeatReport: if let report = random.element(of: oldReports) { deliver(report) }
+        case .learn: scheduler.forgetFunction(FunctionKey(UInt32(random.below(4))))
+        }
+    }
+
+    // MARK: Clients
+
+    private mutating func openSession() {
+        opened += 1
+        let id = SessionID(0xc000 + opened)
+        let slot = scheduler.openSession(id, tasksMax: random.percent(20) ? 8 : 10_000)
+        sessions.append(Session(slot: slot, id: id))
+    }
+
+    private mutating func closeSession() {
+        guard !sessions.isEmpty else { return }
+        let session = sessions.remove(at: random.below(sessions.count))
+        auditor.closed(session.id)
+        scheduler.closeSession(session.slot, now: now, into: &actions)
+    }
+
+    private mutating func submit() {
+        guard !sessions.isEmpty else { return }
+        let which = random.below(sessions.count)
+        for _ in 0...random.below(6) {
+            sessions[which].watermark += 1
+            let sequence = sessions[which].watermark
+            var dependencies: [UInt64] = []
+            if sequence > 1, random.percent(40) {
+                for _ in 0...random.below(4) {
+                    dependencies.append(sequence - 1 - UInt64(random.below(min(Int(sequence) - 1, 12))))
+                }
+            }
+            let needsNeutral = random.percent(25)
+            let options = TaskOptions(
+                retries: UInt16(random.below(3)), idempotent: random.percent(80), needsNeutral: needsNeutral,
+                priority: random.percent(15) ? Int8(random.below(9) - 4) : 0)
+            let requirement = UInt32(random.below(Self.requirements))
+            var producers: [TaskSlot] = []
+            for dependency in dependencies {
+                if let slot = scheduler.task(sessions[which].slot, sequence: dependency) {
+                    producers.append(slot)
+                }
+            }
+            let admission = scheduler.submit(
+                sessions[which].slot, sequence: sequence, function: FunctionKey(UInt32(random.below(4))),
+                requirement: RequirementID(requirement), options: options, dependencies: dependencies,
+                now: now,
+                into: &actions)
+            guard case .admitted(let slot) = admission else { continue }
+            let id = TaskID(session: sessions[which].id, sequence: sequence)
+            auditor.admitted(
+                slot, id, dependencies: producers, options: options, requirement: requirement)
+            sessions[which].tasks.append(slot)
+            settle()
+        }
+    }
+
+    private mutating func submitAgain() {
+        guard let session = random.element(of: sessions), session.watermark > 0 else { return }
+        let sequence = 1 + UInt64(random.below(Int(session.watermark)))
+        let answer = scheduler.submit(
+            session.slot, sequence: sequence, function: FunctionKey(0), requirement: RequirementID(0),
+            options: TaskOptions(), dependencies: [], now: now, into: &actions)
+        if answer != .duplicate { auditor.complain("\(sequence) was accepted twice") }
+    }
+
+    private mutating func cancel() {
+        guard let session = random.element(of: sessions), let task = random.element(of: session.tasks) else {
+            return
+        }
+        let alsoRunning = random.percent(50)
+        auditor.cancelled(task, alsoRunning: alsoRunning)
+        scheduler.absorb(.cancelRequested(task, alsoRunning: alsoRunning), now: now, into: &actions)
+    }
+
+    private mutating func release() {
+        guard let session = random.element(of: sessions), session.watermark > 0 else { return }
+        let first = 1 + UInt64(random.below(Int(session.watermark)))
+        release(session, first: first, count: UInt64(1 + random.below(5)))
+    }
+
+    private mutating func release(_ session: Session, first: UInt64, count: UInt64) {
+        for slot in session.tasks {
+            guard let record = auditor.tasks[slot], record.id.sequence >= first,
+                record.id.sequence - first < count
+            else { continue }
+            auditor.released(slot)
+        }
+        scheduler.absorb(.released(session.slot, first: first, count: count), now: now, into: &actions)
+    }
+
+    private mutating func record(all: Bool) {
+        guard auditor.lastNumber > auditor.recordedUpTo else { return }
+        let missing = Int(auditor.lastNumber - auditor.recordedUpTo)
+        let number = auditor.recordedUpTo + UInt64(all ? missing : 1 + random.below(missing))
+        auditor.recorded(number)
+        scheduler.absorb(.recorded(upTo: number), now: now, into: &actions)
+    }
+}
+
+// MARK: Workers
+
+extension RandomDriver {
+    private mutating func openWorker() {
+        opened += 1
+        let slots = 1 + random.below(4)
+        var provides: [RequirementID] = []
+        for requirement in 0..<Self.requirements where random.percent(60) {
+            provides.append(RequirementID(UInt32(requirement)))
+        }
+        openWorker(slots: slots, provides: provides)
+    }
+
+    private mutating func openWorker(slots: Int, provides: [RequirementID]) {
+        let slot = scheduler.openWorker(SessionID(0xe000 + opened), slots: UInt32(slots), provides: provides)
+        auditor.opened(slot, provides: Set(provides.map(\.rawValue)))
+        workers.append(Worker(slot: slot, slots: slots))
+    }
+
+    private mutating func loseWorker() {
+        guard !workers.isEmpty else { return }
+        let worker = workers.remove(at: random.below(workers.count))
+        auditor.closed(worker.slot)
+        scheduler.closeWorker(worker.slot, now: now, into: &actions)
+    }
+
+    private mutating func drainWorker() {
+        guard let worker = random.element(of: workers) else { return }
+        auditor.drained(worker.slot)
+        if random.percent(50) {
+            scheduler.drainWorker(worker.slot, into: &actions)
+        } else {
+            scheduler.absorb(.workerDraining(worker.slot), now: now, into: &actions)
+        }
+    }
+
+    /// Fills a worker's slots from its queue, and says so of some.
+    private mutating func run() {
+        guard !workers.isEmpty else { return }
+        let which = random.below(workers.count)
+        for index in workers[which].held.indices.prefix(workers[which].slots) {
+            workers[which].held[index].isRunning = true
+            guard random.percent(30) else { continue }
+            let held = workers[which].held[index]
+            let event = Event.attemptStarted(held.task, attempt: held.attempt, by: workers[which].slot)
+            scheduler.absorb(event, now: now, into: &actions)
+        }
+    }
+
+    private mutating func finish() {
+        guard !workers.isEmpty else { return }
+        let which = random.below(workers.count)
+        guard !workers[which].held.isEmpty else { return }
+        let position = random.below(min(workers[which].held.count, workers[which].slots))
+        let held = workers[which].held.remove(at: position)
+        let ends: [(OutcomeStatus, OutcomeReason)] = [
+            (.exception, .none), (.exception, .notSerializable), (.lost, .executorCrashed),
+            (.lost, .memoryLimit),
+            (.lost, .workerLost), (.timedOut, .executionTimeout), (.cancelled, .clientRequest),
+        ]
+        var end: (OutcomeStatus, OutcomeReason) = (.value, .none)
+        if random.percent(25) { end = ends[random.below(ends.count)] }
+        if held.isStopped, random.percent(70) { end = (.cancelled, .clientRequest) }
+        let report = AttemptReport(
+            task: held.task, attempt: held.attempt, worker: workers[which].slot, status: end.0, reason: end.1,
+            codec: random.percent(60) ? .pickle : .neutral,
+            ranMicroseconds: UInt32([5, 50, 1_000, 20_000, 400_000][random.below(5)]))
+        if oldReports.count < 20 { oldReports.append(report) }
+        deliver(report)
+    }
+
+    private mutating func deliver(_ report: AttemptReport) {
+        let verdict = scheduler.finish(report, now: now, into: &actions)
+        auditor.finished(report, verdict)
+    }
+
+    /// Answers retractions, and sometimes gives back what nobody asked for.
+    private mutating func giveBack() {
+        guard !workers.isEmpty else { return }
+        let which = random.below(workers.count)
+        let all = random.percent(10)
+        for held in workers[which].held where !held.isRunning && (held.isRetracted || held.isStopped || all) {
+            workers[which].held.removeAll { $0.task == held.task && $0.attempt == held.attempt }
+            auditor.returned(held.task, held.attempt, by: workers[which].slot)
+            let event = Event.attemptReturned(held.task, attempt: held.attempt, by: workers[which].slot)
+            scheduler.absorb(event, now: now, into: &actions)
+            settle()
+        }
+    }
+}
+
+// MARK: Effects
+
+extension RandomDriver {
+    /// Carries out what the scheduler asks for, with every eye on it.
+    private mutating func settle() {
+        while !actions.isEmpty {
+            let batch = actions
+            actions.removeAll(keepingCapacity: true)
+            for action in batch { perform(action) }
+        }
+        if let violation = scheduler.checkInvariants() { auditor.complain("\(violation)") }
+    }
+
+    private mutating func perform(_ action: Action) {
+        story.append("\(action)")
+        var source: TaskSlot?
+        switch action {
+        case .assign(let task, let attempt, let worker):
+            if scheduler.snapshot(of: task) != nil { source = scheduler.conversionSource(of: task) }
+            change(worker) { $0.append(Held(task: task, attempt: attempt)) }
+        case .retract(let task, let attempt, let worker):
+            change(worker) { list in
+                for index in list.indices where list[index].task == task && list[index].attempt == attempt {
+                    list[index].isRetracted = true
+                }
+            }
+        case .stop(let task, let attempt, let worker):
+            change(worker) { list in
+                for index in list.indices where list[index].task == task && list[index].attempt == attempt {
+                    list[index].isStopped = true
+                }
+            }
+        case .forgetSession(let worker, let session):
+            let records = auditor.tasks
+            change(worker) { $0.removeAll { records[$0.task]?.id.session == session } }
+        case .record, .accept, .conclude, .deliver, .notifyStarted, .forget, .drain:
+            break
+        }
+        auditor.saw(action, conversionOf: source)
+    }
+
+    private mutating func change(_ worker: WorkerSlot, _ body: (inout [Held]) -> Void) {
+        for index in workers.indices where workers[index].slot == worker { body(&workers[index].held) }
+    }
+
+    /// No more faults: a worker that can run everything, a store that confirms, and clients that let go.
+    private mutating func makePeace() {
+        opened += 1
+        openWorker(slots: 4, provides: (0..<Self.requirements).map { RequirementID(UInt32($0)) })
+        var rounds = 0
+        while rounds < 2_000, auditor.complaints.isEmpty {
+            rounds += 1
+            scheduler.decide(now: now, into: &actions)
+            record(all: true)
+            settle()
+            var isIdle = auditor.lastNumber == auditor.recordedUpTo
+            for which in workers.indices {
+                while let held = workers[which].held.first {
+                    isIdle = false
+                    workers[which].held.removeFirst()
+                    deliver(
+                        AttemptReport(
+                            task: held.task, attempt: held.attempt, worker: workers[which].slot,
+                            status: held.isStopped ? .cancelled : .value, reason: .none, codec: .neutral,
+                            ranMicroseconds: 10))
+                    settle()
+                }
+            }
+            if isIdle { break }
+        }
+        auditor.concludeStory()
+        for session in sessions { release(session, first: 1, count: .max) }
+        settle()
+        let status = scheduler.status()
+        if status.waiting + status.ready + status.held + status.kept != 0 {
+            auditor.complain("something is kept that nobody needs: \(status)")
+        }
+    }
+}

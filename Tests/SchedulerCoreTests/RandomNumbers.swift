@@ -1,0 +1,24 @@
+/// SplitMix64: the same numbers for the same seed, everywhere and for ever.
+struct RandomNumbers {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// 0 ..< bound.
+    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    /// True this often of a hundred times.
+    mutating func percent(_ share: Int) -> Bool { below(100) < share }
+
+    mutating func element<Element>(of list: [Element]) -> Element? {
+        list.isEmpty ? nil : list[below(list.count)]
+    }
+}

@@ -1,0 +1,279 @@
+import TaskModel
+import Testing
+import Wire
+
+/// Each record: its bytes are read to the values that the vector names, and the values are written to the
+/// same bytes.
+@Suite struct RecordTests {
+    struct Definition: Decodable, Sendable {
+        let session: UInt64?
+        let function: UInt32
+        let kind: String
+        let digest: String
+        let definition: PayloadValue
+    }
+
+    @Test(arguments: [RecordType.defineFunction, .function])
+    func `Function definitions`(type: RecordType) throws {
+        try check("\(type)", type) { (value: Definition, writer) in
+            if let session = value.session { writer.uint64(session) }
+            writer.functionHead(
+                function: value.function, kind: executorKinds[value.kind]!, digest: [UInt8](hex: value.digest)
+            )
+            value.definition.write(&writer)
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            if let session = value.session { try expectEqual(body.uint64("session"), session) }
+            let read = try FunctionDefinition(decoding: &body)
+            #expect(read.function == value.function && read.kind == executorKinds[value.kind])
+            #expect(read.digest.hex == value.digest)
+            try expectMatch(value.definition, read.definition, bytes)
+            #expect(read.definition.attachments == record.attachments)
+            return body.remaining
+        }
+    }
+
+    struct SubmitValue: Decodable, Sendable {
+        struct Parent: Decodable, Sendable {
+            let session: UInt64
+            let sequence: UInt64
+        }
+        let sequence: UInt64
+        let function: UInt32
+        let options: UInt32
+        let kind: String
+        let parent: Parent?
+        let dependencies: [UInt64]
+        let arguments: PayloadValue
+    }
+
+    @Test func `Submissions`() throws {
+        try check("submit", .submit) { (value: SubmitValue, writer) in
+            writer.submissionHead(
+                sequence: value.sequence, function: value.function, options: value.options,
+                kind: executorKinds[value.kind]!,
+                parent: value.parent.map { TaskID(session: SessionID($0.session), sequence: $0.sequence) },
+                dependencies: value.dependencies)
+            value.arguments.write(&writer)
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            let read = try Submission(decoding: &body, flags: record.flags)
+            #expect(read.sequence == value.sequence && read.function == value.function)
+            #expect(read.options == value.options && read.kind == executorKinds[value.kind])
+            #expect(read.parent?.sequence == value.parent?.sequence)
+            #expect(read.parent?.session.rawValue == value.parent?.session)
+            var dependencies = ByteReader(bytes, at: read.dependenciesStart)
+            for expected in value.dependencies {
+                try expectEqual(dependencies.uint64("dependency"), expected)
+            }
+            #expect(read.dependencies == value.dependencies.count)
+            try expectMatch(value.arguments, read.arguments, bytes)
+            return body.remaining
+        }
+    }
+
+    struct AssignValue: Decodable, Sendable {
+        let session: UInt64
+        let sequence: UInt64
+        let attempt: UInt32
+        let function: UInt32
+        let kind: String
+        let resultCodec: String
+        let mode: String
+        let timeoutMilliseconds: UInt32
+        let graceMilliseconds: UInt32
+        let arguments: PayloadValue
+        let dependencies: [PayloadValue]
+
+        enum CodingKeys: String, CodingKey {
+            case session, sequence, attempt, function, kind, resultCodec, mode, arguments, dependencies
+            case timeoutMilliseconds = "timeout_ms"
+            case graceMilliseconds = "grace_ms"
+        }
+
+        var assignment: Assignment {
+            let modes: [String: ExecutionMode] = [
+                "process": .process, "thread": .thread, "asyncio": .asyncio,
+            ]
+            let codecs: [String: Codec] = ["pickle": .pickle, "neutral": .neutral, "raw": .raw]
+            return Assignment(
+                attempt: AttemptID(
+                    task: TaskID(session: SessionID(session), sequence: sequence), number: attempt),
+                function: function, kind: executorKinds[kind]!, resultCodec: codecs[resultCodec]!,
+                mode: modes[mode]!, timeoutMilliseconds: timeoutMilliseconds,
+                graceMilliseconds: graceMilliseconds,
+                dependencies: dependencies.count)
+        }
+    }
+
+    @Test func `Assignments`() throws {
+        try check("assign", .assign) { (value: AssignValue, writer) in
+            writer.assignmentHead(value.assignment)
+            value.arguments.write(&writer)
+            for dependency in value.dependencies { dependency.write(&writer) }
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            var read = try Assignment(decoding: &body)
+            let arguments = try body.payload()
+            try expectMatch(value.arguments, arguments, bytes)
+            var attachments = arguments.attachments
+            for expected in value.dependencies {
+                let payload = try body.payload()
+                try expectMatch(expected, payload, bytes)
+                attachments += payload.attachments
+            }
+            #expect(attachments == record.attachments)
+            read.payloadsStart = 0
+            #expect(read == value.assignment)
+            return body.remaining
+        }
+    }
+
+    struct OutcomeValue: Decodable, Sendable {
+        struct Part: Decodable, Sendable {
+            let kind: String
+            let payload: PayloadValue
+
+            var outcomePart: OutcomePart { OutcomePart.allCases.first { "\($0)" == kind }! }
+        }
+        let session: UInt64
+        let sequence: UInt64
+        let attempt: UInt32
+        let status: String
+        let reason: UInt8
+        let backend: UInt8
+        let waited: UInt32
+        let ran: UInt32
+        let worker: UInt64
+        let detail: String
+        let parts: [Part]
+
+        enum CodingKeys: String, CodingKey {
+            case session, sequence, attempt, status, reason, backend, worker, detail, parts
+            case waited = "waited_us"
+            case ran = "ran_us"
+        }
+
+        var head: OutcomeHead {
+            var head = OutcomeHead(
+                attempt: AttemptID(
+                    task: TaskID(session: SessionID(session), sequence: sequence), number: attempt),
+                status: OutcomeStatus.allCases.first { "\($0)" == status }!,
+                reason: OutcomeReason(rawValue: reason)!, parts: parts.count, worker: SessionID(worker),
+                detailCount: detail.utf8.count)
+            head.backend = backend
+            head.waitedMicroseconds = waited
+            head.ranMicroseconds = ran
+            return head
+        }
+    }
+
+    @Test(arguments: [RecordType.outcome, .workerFinished])
+    func `Outcomes`(type: RecordType) throws {
+        try check("\(type)", type) { (value: OutcomeValue, writer) in
+            writer.outcomeHead(value.head)
+            writer.text(value.detail)
+            for part in value.parts {
+                writer.outcomePartHead(part.outcomePart)
+                part.payload.write(&writer)
+            }
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            var read = try OutcomeHead(decoding: &body)
+            try expectEqual(bytes.copied(read.detail), Array(value.detail.utf8))
+            for expected in value.parts {
+                let part = try body.outcomePart()
+                #expect(part.kind == expected.outcomePart)
+                try expectMatch(expected.payload, part.payload, bytes)
+            }
+            read.detailStart = 0
+            #expect(read == value.head)
+            return body.remaining
+        }
+    }
+
+    struct AttemptList: Decodable, Sendable { let attempts: [AttemptValue] }
+
+    @Test(arguments: [RecordType.started, .workerStarted, .returned, .retract, .stop])
+    func `Lists of attempts`(type: RecordType) throws {
+        try check("\(type)", type) { (value: AttemptList, writer) in
+            var whole = ByteWriter()
+            whole.attemptsRecord(type, value.attempts.map(\.id))
+            writer.raw(Array(whole.bytes[Record.headerBytes...]))
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            try expectEqual(body.attempts(), value.attempts.map(\.id))
+            return body.remaining
+        }
+    }
+
+    struct FieldList: Decodable, Sendable {
+        let options: UInt32?
+        let fields: [FieldValue]
+    }
+
+    @Test(arguments: [RecordType.defineOptions, .report, .greeting, .ready])
+    func `Lists of fields`(type: RecordType) throws {
+        try check("\(type)", type) { (value: FieldList, writer) in
+            if let options = value.options { writer.uint32(options) }
+            writer.uint32(UInt32(value.fields.count))
+            if value.options == nil { writer.uint32(0) }
+            writer.fields(value.fields.map(\.field))
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            if let options = value.options { try expectEqual(body.uint32("options"), options) }
+            let count = try body.uint32("number of fields")
+            if value.options == nil { try body.skip(4, "zero") }
+            try expectEqual(body.fields(count: count), value.fields.map(\.field))
+            return body.remaining
+        }
+    }
+
+    /// Reads and writes all cases of a file. `reading` answers with the bytes that it left unread.
+    private func check<Value: Decodable & Sendable>(
+        _ file: String, _ type: RecordType, writing write: (Value, inout ByteWriter) -> Void,
+        reading read: (Value, RawSpan, Record) throws -> Int
+    ) throws {
+        for vector in try Vector<Value>.all(file) {
+            var writer = ByteWriter()
+            let start = writer.beginRecord(
+                type, flags: vector.flags ?? 0, attachments: vector.attachments ?? 0)
+            write(vector.value, &writer)
+            writer.endRecord(start)
+            #expect(writer.bytes.hex == vector.hex, "\(file): \(vector.name)")
+            try withSpan(vector.bytes) { bytes in
+                var reader = ByteReader(bytes)
+                let record = try reader.record(attachmentsBefore: 0)
+                #expect(record.type == type && record.whole == 0..<bytes.byteCount)
+                let left = try read(vector.value, bytes, record)
+                #expect(left == 0, "\(file): \(vector.name): bytes left unread")
+            }
+            expectNoHarm(vector.bytes, "\(file): \(vector.name)") { try readAsWhatItSays($0) }
+        }
+    }
+}
+
+/// Reads a record as a receiver would: by the type that its header names.
+private func readAsWhatItSays(_ bytes: RawSpan) throws {
+    var reader = ByteReader(bytes)
+    let record = try reader.record(attachmentsBefore: 0)
+    var body = ByteReader(body: record, of: bytes)
+    switch record.type {
+    case .defineFunction: _ = try FunctionDefinition(decoding: &body)
+    case .submit: _ = try Submission(decoding: &body, flags: record.flags)
+    case .assign:
+        let assignment = try Assignment(decoding: &body)
+        for _ in 0...assignment.dependencies { _ = try body.payload() }
+    case .outcome, .workerFinished:
+        let head = try OutcomeHead(decoding: &body)
+        for _ in 0..<head.parts { _ = try body.outcomePart() }
+    case .started, .workerStarted, .returned, .retract, .stop: _ = try body.attempts()
+    case .report, .greeting, .ready, .defineOptions:
+        let count = try body.uint32("number of fields")
+        try body.skip(4, "zero")
+        _ = try body.fields(count: count)
+    case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .accepted,
+        .cancel, .release, .drain, .failed, .shutdown:
+        break
+    }
+}

@@ -1,0 +1,27 @@
+"""What a measurement asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+
+class Engine(Protocol):
+    """A started cluster and its client, in this process."""
+
+    slots: int
+
+    def start(self) -> None:
+        """Start the cluster and return when it can take tasks."""
+
+    def submit_and_gather(self, function: Callable[..., Any], values: Iterable[Any]) -> list[Any]:
+        """One future per value, then all results in order."""
+
+    def map(self, function: Callable[..., Any], values: Iterable[Any]) -> list[Any]:
+        """The engine's own way to apply a function to many values, as its documentation advises."""
+
+    def call(self, function: Callable[..., Any], value: Any) -> Any:
+        """One task, there and back."""
+
+    def stop(self) -> None:
+        """Stop the client and the cluster."""

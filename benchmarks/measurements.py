@@ -1,0 +1,148 @@
+"""The measurements. Each takes a started engine and returns numbers; none knows which engine it has."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import accounting
+from .engines.base import Engine
+from .work import echo, iterations_per_second, nothing, spin
+
+Figures = dict[str, float]
+
+#: Time that one sample of a throughput measurement should take, so that slow engines end too.
+SAMPLE_SECONDS = 1.5
+ARRAY_BYTES = 10_000_000
+#: Durations at which efficiency is measured, from long to short (Task Bench's sweep).
+GRANULARITIES = [0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
+METG_SECONDS = 1.0
+METG_TASKS_MIN = 16
+
+
+def rate(run: Callable[[int], Any], smallest: int, largest: int) -> tuple[float, float]:
+    """Tasks per second and CPU microseconds per task, in a run sized to take `SAMPLE_SECONDS`."""
+    started = time.perf_counter()
+    run(smallest)
+    estimate = smallest / (time.perf_counter() - started)
+    count = max(smallest, min(largest, int(estimate * SAMPLE_SECONDS)))
+    cpu = accounting.cpu_seconds()
+    started = time.perf_counter()
+    run(count)
+    seconds = time.perf_counter() - started
+    return count / seconds, 1e6 * (accounting.cpu_seconds() - cpu) / count
+
+
+def submit_and_gather(engine: Engine) -> Figures:
+    per_second, cpu = rate(lambda n: engine.submit_and_gather(nothing, range(n)), 500, 200_000)
+    return {"submit_gather_per_s": per_second, "submit_gather_cpu_us": cpu}
+
+
+def mapping(engine: Engine) -> Figures:
+    per_second, cpu = rate(lambda n: engine.map(nothing, range(n)), 500, 1_000_000)
+    return {"map_per_s": per_second, "map_cpu_us": cpu}
+
+
+def round_trip(engine: Engine) -> Figures:
+    samples: list[float] = []
+    deadline = time.perf_counter() + 2 * SAMPLE_SECONDS
+    while len(samples) < 5_000 and time.perf_counter() < deadline:
+        started = time.perf_counter()
+        engine.call(nothing, 1)
+        samples.append(time.perf_counter() - started)
+    samples = sorted(samples[len(samples) // 10 :])
+    return {
+        "round_trip_p50_us": 1e6 * statistics.median(samples),
+        "round_trip_p99_us": 1e6 * samples[int(0.99 * (len(samples) - 1))],
+    }
+
+
+def array(engine: Engine) -> Figures:
+    import numpy as np
+
+    data = np.arange(ARRAY_BYTES // 8, dtype=np.float64)
+    samples = []
+    for _ in range(12):
+        started = time.perf_counter()
+        back = engine.call(echo, data)
+        samples.append(time.perf_counter() - started)
+        assert back[-1] == data[-1]
+    return {"array_10mb_ms": 1e3 * statistics.median(samples[2:])}
+
+
+def efficiency(engine: Engine, seconds_per_task: float, speed: float) -> float:
+    """Useful work divided by what the slots could have done in the time that passed."""
+    count = max(METG_TASKS_MIN, int(METG_SECONDS * engine.slots / seconds_per_task))
+    iterations = max(1, int(seconds_per_task * speed))
+    started = time.perf_counter()
+    engine.submit_and_gather(spin, [iterations] * min(count, 100_000))
+    wall = time.perf_counter() - started
+    return min(count, 100_000) * iterations / speed / (wall * engine.slots)
+
+
+def granularity(engine: Engine) -> Figures:
+    """METG(50 %) and METG(95 %) as Task Bench defines them (Slaughter et al., SC'20), no dependencies.
+
+    The peak is what the same loop reaches when each slot is a bare process: measured beside this engine.
+    """
+    speed = bare_speed(engine.slots)
+    curve: list[tuple[float, float]] = []
+    for seconds in GRANULARITIES:
+        curve.append((seconds, efficiency(engine, seconds, speed)))
+        if curve[-1][1] < 0.25:
+            break
+    ten = [value for seconds, value in curve if seconds == 0.01]
+    return {
+        "metg50_us": 1e6 * smallest(curve, 0.50),
+        "metg95_us": 1e6 * smallest(curve, 0.95),
+        "overhead_10ms_percent": 100 * (1 / ten[0] - 1) if ten else float("nan"),
+    }
+
+
+def bare_speed(slots: int) -> float:
+    """Iterations per second of one process while one runs on every slot, without any engine."""
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(slots) as pool:
+        return statistics.mean(pool.map(iterations_per_second, [0.5] * slots, chunksize=1))
+
+
+def smallest(curve: list[tuple[float, float]], wanted: float) -> float:
+    """Where the curve last falls below the wanted efficiency, interpolated between its points."""
+    import math
+
+    previous: tuple[float, float] | None = None
+    for seconds, value in curve:
+        if value < wanted:
+            if previous is None:
+                return float("nan")
+            share = (previous[1] - wanted) / (previous[1] - value)
+            low, high = math.log(seconds), math.log(previous[0])
+            return math.exp(high - share * (high - low))
+        previous = (seconds, value)
+    return curve[-1][0]
+
+
+def start(make: Callable[[], Engine]) -> tuple[Engine, Figures]:
+    """From nothing to the first result, and the memory of the idle cluster beside this process."""
+    started = time.perf_counter()
+    engine = make()
+    engine.start()
+    engine.call(nothing, 1)
+    seconds = time.perf_counter() - started
+    return engine, {
+        "start_s": seconds,
+        "idle_mb": accounting.proportional_bytes(leave_out=os.getpid()) / 1e6,
+    }
+
+
+ALL: dict[str, Callable[[Engine], Figures]] = {
+    "submit": submit_and_gather,
+    "map": mapping,
+    "roundtrip": round_trip,
+    "array": array,
+    "metg": granularity,
+}

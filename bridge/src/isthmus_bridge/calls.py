@@ -1,0 +1,207 @@
+"""From bytes to a call: functions of a session, arguments, dependencies."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pickle
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from isthmus_bridge import dependencies, neutral
+from isthmus_bridge._limits import SOURCE_MODULES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Buffer
+
+__all__ = ["NEUTRAL", "PICKLE", "RAW", "ArgumentsError", "FunctionError", "Payload", "load_arguments"]
+
+PICKLE = 1
+NEUTRAL = 2
+RAW = 3
+
+Payload = tuple[int, "Buffer", "Sequence[Buffer]"]
+"""Codec, main part, out-of-band buffers."""
+
+
+class FunctionError(Exception):
+    """The function of a task cannot be loaded here; the message says why and what to do."""
+
+
+class ArgumentsError(Exception):
+    """The arguments of a task cannot be loaded here; the message says why."""
+
+
+def load_value(payload: Payload) -> Any:
+    """Decode a payload that holds one value."""
+    codec, data, buffers = payload
+    if codec == PICKLE:
+        return pickle.loads(data, buffers=buffers)
+    if codec == NEUTRAL:
+        return neutral.unpack(memoryview(data))
+    return bytes(data)
+
+
+def load_arguments(
+    payload: Payload, values: Sequence[Payload], *, with_callable: bool
+) -> tuple[Callable[..., Any] | None, Sequence[Any], dict[str, Any]]:
+    """Decode `(args, kwargs)`, or `(callable, args, kwargs)`, whose futures mean `values`.
+
+    Raises `ArgumentsError`.
+    """
+    codec, data, buffers = payload
+    found = dependencies.Dependencies([functools.partial(load_value, value) for value in values])
+    before, dependencies.current.dependencies = dependencies.current.dependencies, found
+    try:
+        if codec == PICKLE:
+            content = pickle.loads(data, buffers=buffers)
+            return tuple(content) if with_callable else (None, *content)
+        if codec == NEUTRAL and not with_callable:
+            content = neutral.unpack(memoryview(data), dependency=found.value)
+            if isinstance(content, dict) and content.keys() == {"args", "kwargs"}:
+                return None, content["args"], content["kwargs"]
+            return None, content, {}
+        raise ValueError(f"codec {codec} holds no {'callable and ' * with_callable}arguments")
+    except Exception as error:
+        raise ArgumentsError(
+            f"the arguments cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        dependencies.current.dependencies = before
+
+
+class Functions:
+    """The functions that sessions have defined, each loaded when it is first called."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[tuple[int, int], Callable[..., Any]] = {}
+        self._definitions: dict[tuple[int, int], Payload] = {}
+        self._errors: dict[tuple[int, int], FunctionError] = {}
+
+    def define(self, session: int, function: int, definition: Payload) -> None:
+        """Remember a definition; nothing of it runs before the first call."""
+        key = (session, function)
+        self.forget(session, function)
+        self._definitions[key] = definition
+
+    def forget(self, session: int, function: int) -> None:
+        """Drop a function that no later task names."""
+        key = (session, function)
+        self._definitions.pop(key, None)
+        self.loaded.pop(key, None)
+
+    def forget_session(self, session: int) -> None:
+        """Drop all functions of a session."""
+        for key in [key for key in self._definitions if key[0] == session]:
+            self.forget(*key)
+
+    def load(self, session: int, function: int) -> Callable[..., Any]:
+        """Give the callable. Raises `FunctionError`."""
+        key = (session, function)
+        if key not in self.loaded:
+            if key not in self._definitions:
+                raise FunctionError(f"function {function} of the session was never defined here")
+            self.loaded[key] = _load_function(self._definitions[key])
+        return self.loaded[key]
+
+
+def _load_function(definition: Payload) -> Callable[..., Any]:
+    codec, data, _ = definition
+    try:
+        if codec == RAW:
+            return _builtin(bytes(data).decode())
+        content = load_value(definition)
+        if codec == NEUTRAL:
+            if isinstance(content, str):
+                return _imported(content)
+            return _from_source(content["source"], content["name"])
+    except FunctionError:
+        raise
+    except ModuleNotFoundError as error:
+        raise FunctionError(
+            f"module {error.name!r} is not installed for {sys.executable}, which the function needs: "
+            f"install it there, or start workers with --python of an environment that has it"
+        ) from error
+    except Exception as error:
+        raise FunctionError(
+            f"the function cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
+        ) from error
+    return _callable(content, "the definition")
+
+
+def _callable(value: Any, what: str) -> Callable[..., Any]:
+    if not callable(value):
+        raise FunctionError(f"{what} is {type(value).__name__}, which cannot be called")
+    return value  # type: ignore[no-any-return]
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    module_name, colon, name = path.partition(":")
+    if not colon or not module_name or not name:
+        raise FunctionError(f"{path!r} names no function: write module:qualified.name")
+    try:
+        value: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:
+        raise FunctionError(
+            f"importing {module_name} in {sys.executable} raised {type(error).__name__}: {error}"
+        ) from error
+    try:
+        for part in name.split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        raise FunctionError(f"module {module_name} of {sys.executable} has no {name}") from None
+    return _callable(value, path)
+
+
+_modules: dict[bytes, types.ModuleType] = {}
+
+
+def _from_source(source: str, name: str) -> Callable[..., Any]:
+    """Run the text in a module of its own, once per text, and give what it calls `name`."""
+    import hashlib
+
+    digest = hashlib.blake2b(source.encode(), digest_size=16).digest()
+    module = _modules.get(digest)
+    if module is None:
+        title = f"isthmus_source_{digest.hex()}"
+        module = types.ModuleType(title, "Source text that was submitted as a task's function.")
+        filename = f"<isthmus source of {name}>"
+        _show_in_tracebacks(filename, source)
+        # The module has to be importable while its text runs: dataclasses and pickle look it up.
+        sys.modules[title] = module
+        try:
+            exec(compile(source, filename, "exec"), module.__dict__)
+        except BaseException as error:
+            del sys.modules[title]
+            raise FunctionError(
+                f"the source text of {name} raised {type(error).__name__}: {error}"
+            ) from error
+        if len(_modules) >= SOURCE_MODULES_MAX:
+            oldest = next(iter(_modules))
+            sys.modules.pop(_modules.pop(oldest).__name__, None)
+        _modules[digest] = module
+    if not hasattr(module, name):
+        raise FunctionError(f"the source text defines no {name}")
+    return _callable(getattr(module, name), name)
+
+
+def _show_in_tracebacks(filename: str, source: str) -> None:
+    import linecache
+
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+
+
+def convert(value: Any) -> Any:
+    """Give back what it gets: a pickled value goes in, the caller asks for a neutral one out."""
+    return value
+
+
+def _builtin(name: str) -> Callable[..., Any]:
+    if name == "convert":
+        return convert
+    raise FunctionError(f"this executor has no built-in function {name!r}")

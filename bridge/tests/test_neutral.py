@@ -1,0 +1,189 @@
+"""Neutral values: every form there and back, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isthmus_bridge import neutral
+from isthmus_bridge.neutral import NeutralArray, NeutralError, pack, unpack
+
+INTEGERS = [
+    0,
+    1,
+    -1,
+    31,
+    -32,
+    -33,
+    127,
+    128,
+    255,
+    256,
+    65535,
+    65536,
+    2**31,
+    2**32 - 1,
+    2**32,
+    2**63,
+    2**64 - 1,
+]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    *INTEGERS,
+    *[-n for n in INTEGERS if n <= 2**63],
+    0.0,
+    -1.5,
+    math.inf,
+    "",
+    "é" * 20,
+    "x" * 31,
+    "x" * 32,
+    "x" * 300,
+    "x" * 70_000,
+    b"",
+    b"x" * 300,
+    b"x" * 70_000,
+    [],
+    [1, [2, [3]]],
+    list(range(20)),
+    [0] * 70_000,
+    {},
+    {"a": 1, 2: "b", None: [True], 1.5: b"x"},
+    {str(n): n for n in range(70)},
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+def test_there_and_back(value: Any) -> None:
+    back = unpack(pack(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_what_arrives_as_something_else() -> None:
+    assert unpack(pack((1, (2,)))) == [1, [2]]
+    assert unpack(pack(bytearray(b"x"))) == b"x"
+    assert unpack(pack(memoryview(b"xyz")[::2])) == b"xz"
+    assert unpack(pack(np.float32(0.5))) == 0.5
+    assert unpack(pack(np.int64(7))) == 7
+    assert unpack(pack(np.bool_(True))) is True
+    assert math.isnan(unpack(pack(math.nan)))
+
+
+@pytest.mark.parametrize("dtype", ["<f8", "<i4", "|u1", "|b1", "<c16", ">f4", "<M8[s]", "<U3"])
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 3), (2, 0, 4), ()])
+def test_arrays(dtype: str, shape: tuple[int, ...]) -> None:
+    array = np.zeros(shape, dtype)
+    back = unpack(pack({"array": array}))["array"]
+    assert back.dtype == array.dtype
+    assert back.shape == array.shape
+    assert back.flags.writeable
+    assert (back == array).all()
+
+
+def test_an_array_in_another_order_keeps_its_meaning() -> None:
+    array = np.arange(6).reshape(2, 3).T
+    assert (unpack(pack(array)) == array).all()
+
+
+def test_arrays_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pack(np.arange(3, dtype="<i2"))
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    back = unpack(data)
+    assert back == NeutralArray("<i2", (3,), b"\0\0\1\0\2\0")
+    assert pack(back) == data
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2**64, "value: an integer of 65 bits has no neutral form"),
+        (-(2**63) - 1, "an integer of 64 bits has no neutral form"),
+        ([{"when": object()}], r"value\[0\]\['when'\]: object has no neutral form"),
+        ({(1, 2): 3}, r"a dict key of type tuple has no neutral form"),
+        ({1, 2}, "set has no neutral form"),
+        (np.array([object()]), "NumPy array of dtype object has no neutral form"),
+        (np.complex128(1), "numpy.complex128 has no neutral form"),
+        ("\ud800", "a str that is not valid Unicode"),
+    ],
+)
+def test_what_has_no_neutral_form_is_named_with_its_place(value: Any, message: str) -> None:
+    with pytest.raises(NeutralError, match=message):
+        pack(value)
+
+
+def test_depth_is_bounded_both_ways() -> None:
+    value: Any = 0
+    for _ in range(128):
+        value = [value]
+    assert unpack(pack(value)) == value
+    with pytest.raises(NeutralError, match="nested deeper than 128"):
+        pack([value])
+    with pytest.raises(NeutralError, match="nested deeper than 128"):
+        unpack(b"\x91" * 129 + b"\x00")
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(NeutralError, match="nested deeper"):
+        pack(loop)
+
+
+def test_dependencies() -> None:
+    class Handle:
+        def __init__(self, index: int) -> None:
+            self.index = index
+
+    data = pack([Handle(3)], dependency=lambda value: value.index)
+    assert data == b"\x91\xd6\x02\x03\0\0\0"
+    assert unpack(data, dependency=lambda index: index * 2) == [6]
+    with pytest.raises(NeutralError, match="dependency"):
+        unpack(data)
+    with pytest.raises(NeutralError, match="Handle has no neutral form"):
+        pack(Handle(1), dependency=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc1",
+        b"\x01\x01",
+        b"\x91",
+        b"\xd9\x05abc",
+        b"\xa1\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\x81\x90\x00",
+        b"\xd4\x07\x00",
+        b"\xc7\x01\x01\x05",
+        b"\xc7\x05\x01\x03|O8\x00",
+        b"\xdf\xff\xff\xff\xff",
+    ],
+)
+def test_bytes_that_are_no_neutral_value_are_refused(data: bytes) -> None:
+    with pytest.raises(NeutralError):
+        unpack(data)
+
+
+def test_cut_and_damaged_bytes_are_refused_or_read_but_never_crash() -> None:
+    random.seed(7)
+    data = pack([VALUES[:30], {"array": np.arange(9).reshape(3, 3)}, "text", b"bytes"])
+    for cut in range(len(data)):
+        with pytest.raises(NeutralError):
+            unpack(data[:cut])
+    for _ in range(5_000):
+        damaged = bytearray(data)
+        damaged[random.randrange(len(data))] ^= 1 << random.randrange(8)
+        try:
+            unpack(bytes(damaged))
+        except NeutralError:
+            continue
+
+
+def test_names() -> None:
+    assert set(neutral.__all__) == {"NeutralArray", "NeutralError", "pack", "unpack"}

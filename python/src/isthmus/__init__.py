@@ -1,0 +1,79 @@
+"""Isthmus: Python callables and Swift functions on one cluster, behind `concurrent.futures`.
+
+from isthmus import Client, swift
+
+with Client() as client:
+    print(client.submit(pow, 2, 10).result())
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    CancelledError,
+    as_completed,
+    wait,
+)
+
+from ._outcomes import Outcome, Output
+from .client import Client, TaskView
+from .errors import (
+    ClusterError,
+    DependencyFailed,
+    ExecutorCrashed,
+    ForkedClientError,
+    InitializerFailed,
+    IsthmusError,
+    LimitExceeded,
+    NotSerializable,
+    RemoteError,
+    SessionRefused,
+    TaskLost,
+    TaskRefused,
+    TaskTimeout,
+    VersionMismatch,
+    WorkerLost,
+)
+from .future import Future
+from .options import SwiftFunction, swift
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "CancelledError",
+    "Client",
+    "ClusterError",
+    "DependencyFailed",
+    "ExecutorCrashed",
+    "ForkedClientError",
+    "Future",
+    "InitializerFailed",
+    "IsthmusError",
+    "LimitExceeded",
+    "NotSerializable",
+    "Outcome",
+    "Output",
+    "RemoteError",
+    "SessionRefused",
+    "SwiftFunction",
+    "TaskLost",
+    "TaskRefused",
+    "TaskTimeout",
+    "TaskView",
+    "VersionMismatch",
+    "WorkerLost",
+    "as_completed",
+    "output",
+    "swift",
+    "wait",
+]
+
+
+def output(future: Future[object]) -> Output:
+    """What a task wrote to stdout, stderr and `logging`; waits for its end."""
+    return future.output

@@ -1,0 +1,424 @@
+"""The machine inside a client: which thread drives the link, and when.
+
+The thread that waits for a result drives the link itself, so a result needs no hop between two threads that
+fight for one interpreter lock. A background thread drives it when nobody waits; while somebody does, it naps
+and looks up now and then. Callbacks of users run in the background thread only: never inside `submit` or
+`result` of a thread that may hold a lock of its own.
+
+Locks, in the order in which they are taken: `_lead` (who waits and drives), `_lock` (the link),
+`outbox.gate` (records). No code of users runs under the last two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from functools import partial
+from typing import Any, Protocol
+
+from . import _inbox
+from . import _limits as limits
+from . import _wire as wire
+from ._link import Callbacks, Link
+from ._transport import Channel
+from .errors import ClusterError, ForkedClientError, LimitExceeded
+from .future import Future, run_callbacks
+
+_monotonic = time.monotonic
+_logger = logging.getLogger("isthmus")
+
+#: A poller, and what it was made for: the channel's descriptor, and whether something waits to be written.
+_Poller = tuple[int, bool, select.poll]
+
+
+class Awaited(Protocol):
+    """What a thread can wait for while it drives the link."""
+
+    def done(self) -> bool:
+        """Whether the wait is over."""
+
+
+class Condition:
+    """Waits for anything that `done` can tell."""
+
+    def __init__(self, done: Callable[[], bool]) -> None:
+        self.done = done
+
+
+class Engine:
+    """One session with a scheduler, and the threads around it."""
+
+    def __init__(self, channel: Channel, session_id: int, hello: dict[str, wire.FieldValue]) -> None:
+        self.session_id = session_id
+        self.link = Link(channel, session_id, hello, self._call_back)
+        self.released = self.link.released
+        self.outbox = self.link.outbox
+        self.table = self.link.table
+        self._closing = False
+        self._closed = threading.Event()
+        self._when_closed: list[Callable[[], None]] = []
+        self._process_end = -1
+        self._say_why: Callable[[], str] | None = None
+        self._callbacks: deque[Callable[[], object]] = deque()
+        self._lock = threading.Lock()
+        self._lead = threading.Lock()
+        self._leads = 0
+        self._followers = 0
+        # Set before the last look at the link, so that who swallows a signal knows whom to wake.
+        self._lead_sleeps = False
+        self._thread_sleeps = False
+        self._napping = False
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lead_bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lead_poller: _Poller | None = None
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._run, name="isthmus", daemon=True
+        )
+
+    def start(self) -> None:
+        """Connect; returns when the scheduler has let the session in. Raises `ClusterError`."""
+        link = self.link
+        link.open()
+        assert self._thread is not None
+        self._thread.start()
+        arrived = Condition(lambda: link.welcomed or link.refusal is not None)
+        if not self.wait_for(arrived, limits.CONNECT_SECONDS):
+            self._fail(
+                ClusterError(
+                    f"no scheduler answered at {link.channel.address} within {limits.CONNECT_SECONDS:.0f} s. "
+                    "Is it running there? Over tcp, a scheduler that does not know the key stays silent."
+                )
+            )
+        if link.refusal is not None:
+            self.close(wait=True, cancel=True)
+            raise link.refusal
+
+    def watch_process(self, descriptor: int, say_why: Callable[[], str]) -> None:
+        """When `descriptor` becomes readable, the cluster is gone; `say_why` finds words for it."""
+        self._say_why = say_why
+        self._process_end = descriptor
+
+    def when_closed(self, action: Callable[[], None]) -> None:
+        """Run `action` after the session has ended."""
+        self._when_closed.append(action)
+
+    def wait_for_credit(self, size: int) -> None:
+        """Block until the scheduler takes on more; where blocking would hurt, draw on a bounded overdraft."""
+        link = self.link
+        if threading.current_thread() is not self._thread and asyncio._get_running_loop() is None:
+            self.wait_for(Condition(lambda: link.has_credit(size) or link.refusal is not None), None)
+            return
+        name, limit = "overdraft_tasks_max", limits.OVERDRAFT_TASKS_MAX
+        if len(self.table) - link.credit_tasks < limits.OVERDRAFT_TASKS_MAX:
+            over = self.outbox.bytes_submitted + size - link.bytes_finished - link.credit_bytes
+            if over <= limits.OVERDRAFT_BYTES_MAX:
+                return
+            name, limit = "overdraft_bytes_max", limits.OVERDRAFT_BYTES_MAX
+        raise LimitExceeded(
+            f"{len(self.table)} tasks are unfinished, {name} ({limit}) is used up, and submit must not block "
+            "in a callback or in an event loop. Await some results first, use map, or submit in a thread."
+        )
+
+    def send_gathered(self) -> None:
+        """After a record was added: send it now, or leave it to who comes next."""
+        outbox = self.outbox
+        gathered = len(outbox.records)
+        if gathered == 1:
+            if len(self.table) > 1 and _monotonic() - self.link.pushed_at < limits.GATHER_SECONDS:
+                self.ring()
+                return
+        elif gathered and outbox.size < limits.FRAME_BYTES:
+            return
+        elif gathered:
+            # While the link is slow, frames must not grow beyond what a peer accepts.
+            with outbox.gate:
+                outbox.close_frame()
+        self.push()
+
+    def push(self) -> None:
+        """Send what was gathered, unless another thread is at the link: then that one does."""
+        link, lock = self.link, self._lock
+        channel = link.channel
+        while lock.acquire(False):
+            try:
+                link.push()
+                if channel.signals_once and (self._lead_sleeps or self._thread_sleeps):
+                    # Sending may have swallowed the signal on which another thread sleeps.
+                    self._drained(link.drain())
+            finally:
+                lock.release()
+            if channel.has_unsent:
+                # Who sleeps on the descriptor must now wait until it can be written to, too.
+                os.eventfd_write(self._lead_bell if self._lead_sleeps else self._bell, 1)
+            if not link.can_push():
+                return
+
+    def ring(self) -> None:
+        """Wake the background thread. Safe in any thread, at any moment."""
+        os.eventfd_write(self._bell, 1)
+
+    def wait_for(self, awaited: Awaited, timeout: float | None) -> bool:
+        """Drive the link until `awaited` is done; false when `timeout` seconds went by."""
+        deadline = None if timeout is None else _monotonic() + timeout
+        while not awaited.done():
+            if self._lead.acquire(False):
+                self._leads += 1
+                try:
+                    if self._drive(awaited, deadline):
+                        return True
+                finally:
+                    self._lead.release()
+                    if self._napping or self._followers or self._callbacks:
+                        self.ring()
+            remaining = None if deadline is None else deadline - _monotonic()
+            if remaining is not None and remaining <= 0:
+                return awaited.done()
+            self._follow(awaited, remaining)
+        return True
+
+    def _drive(self, awaited: Awaited, deadline: float | None) -> bool:
+        """False when time is up, or the link is closed."""
+        link = self.link
+        self._lead_sleeps = True
+        try:
+            while True:
+                with self._lock:
+                    wait = link.turn()
+                if awaited.done():
+                    return True
+                if deadline is not None:
+                    remaining = deadline - _monotonic()
+                    if remaining <= 0:
+                        return False
+                    wait = min(wait, remaining)
+                if self._closed.is_set():
+                    return False
+                if wait > 0:
+                    cached = self._lead_poller
+                    channel = link.channel
+                    if cached is None or cached[0] != channel.descriptor or cached[1] != channel.has_unsent:
+                        cached = self._lead_poller = self._make_poller(self._lead_bell)
+                    self._sleep(cached[2], self._lead_bell, wait)
+        finally:
+            self._lead_sleeps = False
+
+    def _follow(self, awaited: Awaited, remaining: float | None) -> None:
+        """Another thread drives: wait to be told, and look again in case it has left."""
+        pause = limits.FOLLOW_SECONDS
+        if threading.current_thread() is self._thread or not isinstance(awaited, Future):
+            pause = limits.TICK_SECONDS
+        if remaining is not None:
+            pause = min(pause, remaining)
+        self._followers += 1
+        try:
+            if isinstance(awaited, Future):
+                with awaited._condition:
+                    if not awaited.done():
+                        awaited._condition.wait(pause)
+            else:
+                time.sleep(pause)
+        finally:
+            self._followers -= 1
+
+    def _drained(self, messages: int) -> None:
+        """What the waiting thread sleeps for may have been taken by this one."""
+        if messages and self._lead_sleeps:
+            os.eventfd_write(self._lead_bell, 1)
+
+    def _make_poller(self, bell: int) -> _Poller:
+        channel = self.link.channel
+        descriptor, writes = channel.descriptor, channel.has_unsent
+        poller = select.poll()
+        for source in (bell, descriptor, self._process_end):
+            if source >= 0:
+                poller.register(source, select.POLLIN)
+        if writes and descriptor >= 0:
+            poller.register(descriptor, select.POLLIN | select.POLLOUT)
+        return descriptor, writes, poller
+
+    def _sleep(self, poller: select.poll, bell: int, seconds: float) -> None:
+        """Until something comes, the bell rings, or time is up."""
+        for descriptor, _ in poller.poll(math.ceil(seconds * 1000)):
+            if descriptor == bell:
+                _silence(bell)
+            elif descriptor == self._process_end:
+                self._process_end = -1
+                self._lead_poller = None
+                self._fail(ClusterError(self._say_why() if self._say_why else "the cluster has ended"))
+
+    def _run(self) -> None:
+        """The background thread. However it ends, every future is done and nobody waits for it."""
+        try:
+            self._turn_until_closed()
+        except BaseException as error:
+            _logger.exception("the thread of the client ended")
+            failure = ClusterError(
+                f"the client of {self.link.channel.address} has failed: {type(error).__name__}: {error}"
+            )
+            failure.__cause__ = error
+            self._fail(failure)
+            self._run_callbacks()
+        finally:
+            self._finish()
+
+    def _turn_until_closed(self) -> None:
+        link = self.link
+        seen, nap = 0, limits.TICK_SECONDS
+        poller: _Poller | None = None
+        nap_poller = select.poll()
+        nap_poller.register(self._bell, select.POLLIN)
+        while True:
+            self._run_callbacks()
+            if self._closing and not self.table:
+                break
+            drives = self._lead.locked() or self._leads != seen
+            if drives and not link.outbox and len(link.released) < limits.RELEASES_GATHERED_MAX:
+                # Somebody waits, or did a moment ago: that thread drives, and two would only fight. One that
+                # goes on waiting is left alone for longer each time, and rings the bell when it leaves.
+                nap = min(2 * nap, limits.TICK_SECONDS_MAX) if self._leads == seen else limits.TICK_SECONDS
+                seen = self._leads
+                self._napping = nap > limits.TICK_SECONDS
+                if not self._callbacks:
+                    self._sleep(nap_poller, self._bell, nap)
+                self._napping = False
+                continue
+            seen, nap = self._leads, limits.TICK_SECONDS / 2
+            self._thread_sleeps = True
+            with self._lock:
+                before = link.messages
+                link.release()
+                wait = link.turn()
+                self._drained(link.messages - before)
+            if wait > 0 and not self._callbacks and not self._lead.locked():
+                channel = link.channel
+                if poller is None or poller[0] != channel.descriptor or poller[1] != channel.has_unsent:
+                    poller = self._make_poller(self._bell)
+                self._sleep(poller[2], self._bell, wait)
+            self._thread_sleeps = False
+
+    def _run_callbacks(self) -> None:
+        while self._callbacks:
+            try:
+                self._callbacks.popleft()()
+            except BaseException:
+                _logger.exception("exception in the thread of the client")
+
+    def _call_back(self, future: Future[Any], callbacks: Callbacks) -> None:
+        """Called at the link, by any thread."""
+        self.later(partial(run_callbacks, callbacks, future))
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Have the background thread run `action`. Safe in any thread, at any moment, under any lock."""
+        self._callbacks.append(action)
+        self.ring()
+
+    def abandon(self) -> None:
+        """Like `close` without waiting, for a client that nobody holds any more."""
+        self._closing = True
+        self.ring()
+
+    def cancel(self, future: Future[Any], running: bool) -> bool:
+        """See `Future.cancel`."""
+        if future.done() or (future._state == "RUNNING" and not running):
+            return future.cancelled()
+        with self._lock:
+            sequence = future._sequence
+            if future._state == "RUNNING" and not running:
+                return False
+            if self.table.pop(sequence, None) is None:
+                return future.cancelled()
+            self.link.give_up(future, running)
+        run_callbacks(_inbox.fail(future, CancelledError()), future)
+        os.eventfd_write(self._lead_bell, 1)
+        self.ring()
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        """End everything with `error`."""
+        with self._lock:
+            self.link.fail(error)
+        os.eventfd_write(self._lead_bell, 1)
+
+    def close(self, wait: bool, cancel: bool = False) -> None:
+        """Take no more tasks; end the session when those submitted have ended (or were cancelled)."""
+        with self.outbox.gate:
+            if self.link.refusal is None:
+                self.link.refusal = RuntimeError("cannot schedule new futures after shutdown")
+        if cancel:
+            # What idle slots start at once shall start: it is handed over first. Then the scheduler, which
+            # knows what has started, answers for each task that has not.
+            link, last = self.link, self.outbox.sequence
+            self.wait_for(
+                Condition(lambda: link.accepted >= last or not self.table), limits.HAND_OVER_SECONDS
+            )
+            link.ask_to_cancel()
+        self._closing = True
+        self.ring()
+        thread = self._thread
+        if wait and thread is not None and threading.current_thread() is not thread:
+            table = self.table
+            self.wait_for(Condition(lambda: not table or self._closed.is_set()), None)
+            self.ring()
+            self._closed.wait()
+            thread.join()
+            self._thread = None
+
+    def interrupt(self, wait: bool) -> None:
+        """Ctrl-C: cancel what has not started. What runs ends with an embedded cluster, which ends now."""
+        embedded = self._say_why is not None
+        with self.outbox.gate:
+            if self.link.refusal is None:
+                self.link.refusal = RuntimeError("cannot schedule new futures after an interrupt")
+        for future in list(self.table.values()):
+            self.cancel(future, running=embedded)
+        self.close(wait=wait or embedded)
+
+    def _finish(self) -> None:
+        """The end of the background thread: say goodbye and let go of everything."""
+        try:
+            with self._lock:
+                try:
+                    self.link.close()
+                finally:
+                    self.link.channel.dispose()
+        except Exception:
+            _logger.exception("the connection to %s could not be closed", self.link.channel.address)
+        try:
+            for action in self._when_closed:
+                action()
+            self._when_closed.clear()
+        finally:
+            self._closed.set()
+            os.eventfd_write(self._lead_bell, 1)
+
+    def forked(self) -> None:
+        """In a child process: the connection stays with the parent."""
+        self._lock = threading.Lock()
+        self._lead = threading.Lock()
+        self.outbox.gate = threading.Lock()
+        self.link.channel.forsake()
+        self._closed.set()
+        for future in self.table.values():
+            future._sync = None
+        self.link.refusal = None
+        self.link.fail(
+            ForkedClientError(
+                "this client belongs to the parent process: a forked child has no connection to the cluster. "
+                "Make a new Client in the child, or start it with the method 'spawn'"
+            )
+        )
+
+
+def _silence(bell: int) -> None:
+    try:
+        os.eventfd_read(bell)
+    except BlockingIOError:
+        return

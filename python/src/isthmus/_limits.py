@@ -1,0 +1,76 @@
+"""Every bound of the client, with its reason. Those of the wire have the same names in Limits.swift."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Frames and payloads, as on the other side.
+PAYLOAD_BYTES_MAX: Final = 256 << 20
+INLINE_BYTES_MAX: Final = 64 << 10
+FRAME_BYTES_ACCEPTED_MAX: Final = 16 << 20
+RECORDS_PER_FRAME_MAX: Final = 65_536
+ATTACHMENTS_PER_RECORD_MAX: Final = 1_024
+DEPENDENCIES_PER_TASK_MAX: Final = 100_000
+FIELDS_MAX: Final = 256
+FIELD_NAME_BYTES_MAX: Final = 64
+FIELD_VALUE_BYTES_MAX: Final = 64 << 10
+MESSAGE_PARTS_MAX: Final = 1 << 20
+FUNCTIONS_PER_SESSION_MAX: Final = 16_384
+OPTION_SETS_PER_SESSION_MAX: Final = 4_096
+
+#: A frame is closed and sent at this size. Half of what the other side aims at: the scheduler begins to
+#: work on the first tasks of a burst while the rest is still being pickled.
+FRAME_BYTES: Final = 64 << 10
+
+#: A lone submit goes out at once; within this time after a send, further ones are gathered.
+GATHER_SECONDS: Final = 100e-6
+
+#: Tasks that may wait in this process for credit when `submit` must not block (in a callback, or in an
+#: event loop). Beyond it `submit` raises: about 100 MB of small tasks.
+OVERDRAFT_TASKS_MAX: Final = 100_000
+
+#: Payload bytes that may wait in this process in the same situation.
+OVERDRAFT_BYTES_MAX: Final = 512 << 20
+
+#: Until a scheduler has said what it grants.
+CREDIT_TASKS_DEFAULT: Final = 250_000
+CREDIT_BYTES_DEFAULT: Final = 512 << 20
+
+#: Frames handled before others get a chance to use the link.
+FRAMES_PER_TURN_MAX: Final = 64
+
+#: Importable functions whose definition the scheduler keeps for this client; the oldest is forgotten.
+FUNCTIONS_KEPT_MAX: Final = 4_096
+
+#: Outcomes that nobody can ask for any more are given back in batches of about this many, or each tick.
+RELEASES_GATHERED_MAX: Final = 4_096
+
+#: How often the background thread looks whether a waiting thread still drives the link.
+TICK_SECONDS: Final = 2e-3
+TICK_SECONDS_MAX: Final = 0.25
+
+#: How often a thread that waits while another one drives looks whether that one has left.
+FOLLOW_SECONDS: Final = 0.05
+
+# `map` chooses its chunks between these bounds.
+CHUNK_SECONDS: Final = 5e-3
+CHUNK_ELEMENTS_MAX: Final = 16_384
+CHUNK_BYTES_MAX: Final = 1 << 20
+#: Elements that `map` has taken from its iterables and not yet handed out.
+LOOKAHEAD_ELEMENTS_MAX: Final = 200_000
+LOOKAHEAD_BYTES_MAX: Final = 64 << 20
+LOOKAHEAD_CHUNKS_MAX: Final = 512
+
+# Patience.
+CONNECT_SECONDS: Final = 10.0
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 5.0
+#: Folders of killed clients that the start of an embedded cluster removes.
+SWEPT_FOLDERS_MAX: Final = 64
+#: How long `shutdown(cancel_futures=True)` waits for the scheduler to have what was submitted.
+HAND_OVER_SECONDS: Final = 0.25
+#: What is queued has this long to go out when a connection is closed: a goodbye, no more.
+LINGER_MILLISECONDS: Final = 200
+
+#: The path of a Unix socket must fit into `sockaddr_un`, with room for the names that we add.
+SOCKET_PATH_BYTES_MAX: Final = 100

@@ -1,0 +1,339 @@
+"""One client's session with a scheduler: frames out and in, credit, repair. Its owner holds a lock.
+
+An interrupt (Ctrl-C) may strike between any two steps of a thread that drives the link. Then the connection
+is made anew and the session resumed: frames are kept before they are sent and counted after they were used,
+so both sides repeat what the other lacks, and what comes twice is ignored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from . import _inbox
+from . import _limits as limits
+from . import _wire as wire
+from ._outbox import Frame, Outbox
+from ._outcomes import RawOutcome, initializer_words
+from ._session import MILLISECOND, Session, SessionPolicy
+from ._transport import Channel
+from .errors import ClusterError, InitializerFailed, SessionRefused, VersionMismatch
+from .future import Future
+
+_monotonic = time.monotonic
+_monotonic_ns = time.monotonic_ns
+
+#: Frames without records, by the action that asks for them.
+_PLAIN_FRAMES: Final = {"acknowledge": wire.ACKNOWLEDGE, "resend": wire.RESEND, "goodbye": wire.GOODBYE}
+
+Callbacks = list[Callable[[Any], object]]
+
+
+class Link:
+    """The tasks of a session and the way to their scheduler.
+
+    `call_back` is given futures whose callbacks are due; it must return at once.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        session_id: int,
+        hello: dict[str, wire.FieldValue],
+        call_back: Callable[[Future[Any], Callbacks], None],
+    ) -> None:
+        self.channel = channel
+        self.call_back = call_back
+        #: Unfinished tasks by sequence number. Who takes a future out decides how it ends.
+        self.table: dict[int, Future[Any]] = {}
+        #: Tasks that were given up here and whose outcome has not come: they still use credit.
+        self.given_up: set[int] = set()
+        #: Sequence numbers of futures that are gone; filled by `Future.__del__`, so by any thread.
+        self.released: deque[int] = deque()
+        self.bytes_finished = 0
+        #: The scheduler has every task up to this one.
+        self.accepted = 0
+        self.outbox = Outbox()
+        #: Why nothing can be submitted any more.
+        self.refusal: BaseException | None = None
+        self.credit_tasks = limits.CREDIT_TASKS_DEFAULT
+        self.credit_bytes = limits.CREDIT_BYTES_DEFAULT
+        self.welcomed = False
+        self.pushed_at = 0.0
+        #: Messages received so far.
+        self.messages = 0
+        self._hello = wire.encode_fields(hello)
+        self._hello_count = len(hello)
+        self._session = Session(session_id, SessionPolicy(), _monotonic_ns())
+        self._kept: dict[int, Frame] = {}
+        self._absorbed = 0
+        self._torn = False
+        self._sent_something = False
+        self._closing = False
+
+    def open(self) -> None:
+        """Begin to connect, at the next turn."""
+        self._session.opened(_monotonic_ns())
+
+    def turn(self) -> float:
+        """Send, receive, look after the session. Returns how long to sleep at most, in seconds."""
+        wait: float = self._guarded(self._turn)
+        return wait
+
+    def push(self) -> None:
+        """Send what is waiting, as far as session and credit allow."""
+        self._guarded(self._push)
+
+    def drain(self) -> int:
+        """Receive what has come, up to a bound; returns how many messages that were."""
+        before = self.messages
+        self._guarded(self._drain)
+        return self.messages - before
+
+    def release(self) -> None:
+        """Give back the outcomes that no future holds any more."""
+        if self.released:
+            self._guarded(self._release)
+
+    def ask_to_cancel(self) -> None:
+        """Ask the scheduler to cancel whatever has not started; the outcomes tell which that was."""
+        records = [wire.cancel(sequence, running=False) for sequence in list(self.table)]
+        with self.outbox.gate:
+            for record in records:
+                self.outbox.add(record)
+
+    def give_up(self, future: Future[Any], running: bool) -> None:
+        """Tell the scheduler that a task, taken out of the table, is not wanted any more."""
+        self.given_up.add(future._sequence)
+        self.bytes_finished += future._size
+        with self.outbox.gate:
+            self.outbox.add(wire.cancel(future._sequence, running))
+
+    def has_credit(self, size: int) -> bool:
+        """Whether a task of so many bytes may be submitted now."""
+        tasks = len(self.table) + len(self.given_up)
+        waiting = self.outbox.bytes_submitted - self.bytes_finished
+        return tasks < self.credit_tasks and (tasks == 0 or waiting + size <= self.credit_bytes)
+
+    def can_push(self) -> bool:
+        """Whether something waits that may be sent now."""
+        if not self.outbox or self._session.phase != "established" or self._session.is_blocked:
+            return False
+        frame = self.outbox.first()
+        return frame is not None and self._fits(frame)
+
+    def fail(self, error: BaseException) -> None:
+        """End the session here: every task, and whatever is submitted later, gets `error`."""
+        with self.outbox.gate:
+            if self.refusal is None:
+                self.refusal = error
+            self.outbox.clear()
+        while self.table:
+            future = self.table.popitem()[1]
+            callbacks = _inbox.fail(future, error)
+            if callbacks:
+                self.call_back(future, callbacks)
+        self.given_up.clear()
+
+    def initializer_failed(self, raw: RawOutcome) -> None:
+        """An executor could not be prepared for this client: no task of it can run there."""
+        head, _ = wire.decode_outcome_head(raw.body, 0)
+        self.fail(InitializerFailed(initializer_words(head.detail)))
+
+    def close(self) -> None:
+        """Say goodbye: the scheduler drops what the session owned."""
+        self._closing = True
+        self._session.close_requested()
+        self._act()
+        self.channel.close()
+
+    def _turn(self) -> float:
+        now = _monotonic_ns()
+        session = self._session
+        self._drain()
+        if len(self.released) >= limits.RELEASES_GATHERED_MAX:
+            self._release()
+        if self.outbox:
+            self._push()
+        if now >= session.wake_up:
+            session.decide(now)
+            self._act()
+        channel = self.channel
+        if channel.is_lost:
+            session.connection_lost(_monotonic_ns())
+            self._act()
+            channel.close()
+        if self._sent_something and channel.has_received():
+            return 0.0
+        return max(0.0, min((session.wake_up - _monotonic_ns()) / 1e9, 1.0))
+
+    def _guarded(self, step: Callable[[], Any]) -> Any:
+        """Run a step at the link; if anything cuts it short, the connection is made anew."""
+        if self._torn:
+            self._mend()
+        try:
+            return step()
+        except wire.WireError as error:
+            self.fail(
+                ClusterError(f"the scheduler at {self.channel.address} sent what is malformed: {error}")
+            )
+            self._session.close_requested()
+            self._act()
+            return 1.0
+        except ClusterError as error:
+            self.channel.close()
+            self.fail(error)
+            self._session.close_requested()
+            self._act()
+            return 1.0
+        except BaseException:
+            self._torn = True
+            raise
+
+    def _mend(self) -> None:
+        """After an interrupt: believe only what is certain."""
+        session = self._session
+        self.channel.close()
+        session.actions.clear()
+        session.received = self._absorbed
+        session.last_number = max([session.last_number, *self._kept])
+        session.connection_lost(_monotonic_ns())
+        self._act()
+        self._torn = False
+
+    def _fits(self, frame: Frame) -> bool:
+        """Whether the scheduler grants room for the tasks of a frame."""
+        outbox = self.outbox
+        unsent = outbox.sequence - outbox.tasks_sent
+        unfinished = len(self.table) + len(self.given_up) - unsent
+        if not frame.tasks or unfinished <= 0:
+            return True
+        waiting = outbox.bytes_sent - self.bytes_finished
+        return (
+            unfinished + frame.tasks <= self.credit_tasks and waiting + frame.task_bytes <= self.credit_bytes
+        )
+
+    def _push(self) -> None:
+        """Send frames as far as session and credit allow."""
+        session, outbox = self._session, self.outbox
+        while session.phase == "established" and not session.is_blocked:
+            frame = outbox.first()
+            if frame is None or not self._fits(frame):
+                break
+            self._kept[session.last_number + 1] = frame
+            outbox.sent()
+            session.frame_closed(frame.size, _monotonic_ns())
+            self._act()
+        self.pushed_at = _monotonic()
+
+    def _drain(self) -> None:
+        """Receive what has come, up to a bound."""
+        channel = self.channel
+        if channel.has_unsent:
+            channel.flush()
+        for _ in range(limits.FRAMES_PER_TURN_MAX):
+            if not channel.is_readable():
+                self._sent_something = False
+                return
+            self._message(*channel.receive())
+        self._sent_something = True
+
+    def _message(self, frame: bytes, attachments: Sequence[wire.Bytes]) -> None:
+        self.messages += 1
+        if frame[:1] == b"\0":
+            self._handshake(wire.decode_handshake(frame))
+            return
+        session, now = self._session, _monotonic_ns()
+        header = wire.decode_frame_header(frame)
+        if header.session != session.identity:
+            return
+        if header.kind == wire.DATA:
+            session.data_received(header.number, header.acknowledged, header.epoch, now)
+        elif header.kind == wire.ACKNOWLEDGE:
+            session.acknowledge_received(header.number, header.acknowledged, header.epoch, now)
+        elif header.kind == wire.RESEND:
+            session.resend_received(header.number, header.acknowledged, header.epoch, now)
+        else:
+            session.goodbye_received(header.epoch)
+        for name, _ in session.actions:
+            if name == "deliver":
+                _inbox.absorb(self, frame, header.records, attachments)
+                self._absorbed = header.number
+        self._act()
+
+    def _handshake(self, said: wire.Handshake) -> None:
+        if said.session != self._session.identity:
+            return
+        fields, now = said.fields, _monotonic_ns()
+        if said.kind == wire.WELCOME:
+            policy = self._session.policy
+            policy.heartbeat = _number(fields, "heartbeat_ms", 1_000) * MILLISECOND
+            self.credit_tasks = _number(fields, "tasks", limits.CREDIT_TASKS_DEFAULT)
+            self.credit_bytes = _number(fields, "bytes", limits.CREDIT_BYTES_DEFAULT)
+            self._session.welcome_received(said.epoch, said.received, said.lowest_version, now)
+        elif said.kind == wire.REFUSAL:
+            code = str(fields.get("code", ""))
+            if code != "hello":
+                self._refused(code, str(fields.get("field", "")), str(fields.get("message", "")))
+            self._session.refusal_received(code == "hello", now)
+        self._act()
+
+    def _refused(self, code: str, field: str, message: str) -> None:
+        kind = VersionMismatch if code in ("version", "python", "cloudpickle") else SessionRefused
+        about = f"{code}: {field}" if field and field != code else code
+        self.fail(kind(f"the scheduler refused this client ({about}). {message}", code, field))
+
+    def _act(self) -> None:
+        """Carry out what the session says, in order."""
+        session, channel = self._session, self.channel
+        actions, session.actions = session.actions, []
+        if actions:
+            # Sending takes back the signal of the descriptor, even if there is something to receive.
+            self._sent_something = True
+        for name, value in actions:
+            if name == "transmit":
+                frame = self._kept[value]
+                head = self._header(wire.DATA, value, frame.records)
+                channel.send(head + frame.body, frame.attachments)
+            elif name == "drop":
+                while self._kept and (oldest := next(iter(self._kept))) <= value:
+                    del self._kept[oldest]
+            elif name in _PLAIN_FRAMES:
+                channel.send(self._header(_PLAIN_FRAMES[name], value or 0))
+            elif name == "hello":
+                channel.send(self._greeting())
+            elif name == "connect":
+                channel.open()
+            elif name == "disconnect":
+                channel.close()
+            elif name == "established":
+                self.welcomed = True
+            elif name == "ended" and not self._closing:
+                self.fail(ClusterError(f"the session with {channel.address} has ended: {value}"))
+
+    def _greeting(self) -> bytes:
+        session, count = self._session, self._hello_count
+        return wire.encode_handshake(
+            wire.HELLO, session.identity, session.epoch, session.received, self._hello, count
+        )
+
+    def _header(self, kind: int, number: int = 0, records: int = 0) -> bytes:
+        session = self._session
+        return wire.encode_frame_header(
+            kind, self._session.identity, session.epoch, session.received, number, records
+        )
+
+    def _release(self) -> None:
+        """Give back outcomes that no future holds any more."""
+        released = self.released
+        sequences = [released.popleft() for _ in range(len(released))]
+        if sequences:
+            with self.outbox.gate:
+                self.outbox.add(wire.release(sequences))
+
+
+def _number(fields: dict[str, wire.FieldValue], name: str, default: int) -> int:
+    value = fields.get(name, default)
+    return value if isinstance(value, int) else default

@@ -1,0 +1,218 @@
+"""Outcomes as values, exceptions and facts."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, process
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import _wire as wire
+from . import errors
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of how a task ended.
+
+    `status` is "value", "exception", "cancelled", "lost", "timed out" or "refused"; `reason` names the cause
+    when that is not plain. `waited` is the time from acceptance to the start of the attempt, `ran` that of
+    the attempt itself, in seconds. `worker` is its session, sixteen hexadecimal digits.
+    """
+
+    status: str
+    reason: str
+    backend: str
+    attempt: int
+    worker: str
+    waited: float
+    ran: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a task wrote. Long output is cut at its beginning."""
+
+    stdout: str = ""
+    stderr: str = ""
+    log: str = ""
+
+
+class RawOutcome(NamedTuple):
+    """An outcome that is more than one small value: its body and attachments, as they came."""
+
+    body: bytes
+    attachments: Sequence[wire.Bytes]
+
+
+class Details(NamedTuple):
+    """What stays of a raw outcome when its value has been read."""
+
+    head: wire.OutcomeHead
+    output: Output
+
+
+def describe(head: wire.OutcomeHead) -> Outcome:
+    """The head in the words of a user."""
+    return Outcome(
+        status=wire.STATUSES[head.status],
+        reason=wire.REASONS[head.reason],
+        backend="native" if head.backend == 0 else str(head.backend),
+        attempt=head.attempt,
+        worker=f"{head.worker:016x}",
+        waited=head.waited_microseconds / 1e6,
+        ran=head.ran_microseconds / 1e6,
+        detail=head.detail,
+    )
+
+
+def decode(raw: RawOutcome) -> tuple[Details, list[tuple[int, wire.Payload]]]:
+    """Head, output, and the parts."""
+    head, offset = wire.decode_outcome_head(raw.body, 0)
+    parts = wire.decode_parts(raw.body, offset, head.parts, raw.attachments)
+    output = Output(
+        stdout=_text(parts, wire.PART_STDOUT),
+        stderr=_text(parts, wire.PART_STDERR),
+        log=_text(parts, wire.PART_LOG),
+    )
+    return Details(head, output), parts
+
+
+def value_of(payload: wire.Payload) -> Any:
+    """Rebuild a value; raises whatever its unpickling raises."""
+    if payload.codec == wire.PICKLE:
+        return pickle.loads(payload.data, buffers=payload.buffers)
+    if payload.codec == wire.NEUTRAL:
+        from isthmus_bridge import neutral
+
+        return neutral.unpack(payload.data)
+    return bytes(payload.data)
+
+
+def result_of(
+    details: Details, parts: list[tuple[int, wire.Payload]], task_id: str, limit: float | None
+) -> tuple[Any, BaseException | None]:
+    """The value, or the exception that `Future.result` raises. `limit` is the option `timeout`, if known."""
+    head = details.head
+    payload = _part(parts, wire.PART_VALUE)
+    if head.status == 0:
+        if payload is None:
+            return None, None
+        try:
+            return value_of(payload), None
+        except Exception as error:
+            return None, unreadable(error)
+    return None, _exception(head, payload, parts, task_id, limit)
+
+
+def unreadable(error: Exception) -> errors.NotSerializable:
+    """The result arrived, and its unpickling failed in this process."""
+    made = errors.NotSerializable(
+        f"the result cannot be unpickled here: {type(error).__name__}: {error}. The task itself ended "
+        "with a value; is the module of its class installed in this environment?"
+    )
+    made.__cause__ = error
+    return made
+
+
+def _exception(
+    head: wire.OutcomeHead,
+    payload: wire.Payload | None,
+    parts: list[tuple[int, wire.Payload]],
+    task_id: str,
+    limit: float | None,
+) -> BaseException:
+    status, reason = wire.STATUSES[head.status], wire.REASONS[head.reason]
+    if status == "cancelled":
+        return CancelledError(head.detail) if head.detail else CancelledError()
+    traceback = _text(parts, wire.PART_TRACEBACK)
+    if reason == "initializerFailed":
+        made: BaseException = errors.InitializerFailed(initializer_words(head.detail))
+        made.__cause__ = _rebuilt(payload)
+    elif payload is not None or status == "exception":
+        made = _rebuilt(payload) or _summary(head, parts, traceback)
+        if head.detail:
+            traceback = f"{traceback}\n{head.detail}" if traceback else head.detail
+    else:
+        made = _by_reason(status, reason)(head.detail or _words(head, task_id, limit))
+    if traceback and made.__cause__ is None:
+        made.__cause__ = remote_traceback(traceback)
+    return made
+
+
+def _words(head: wire.OutcomeHead, task_id: str, limit: float | None) -> str:
+    status, reason = wire.STATUSES[head.status], wire.REASONS[head.reason]
+    if reason != "executionTimeout":
+        return f"task {task_id} ended as {status}: {reason}"
+    allowed = f" of {limit:g} s" if limit is not None else ""
+    return f"task {task_id} ran longer than its timeout{allowed} and was stopped"
+
+
+def initializer_words(detail: str) -> str:
+    """What is said of an initializer that failed; an executor says it already."""
+    if detail.startswith("the initializer"):
+        return detail
+    return f"the initializer failed: {detail or 'no further word'}"
+
+
+def remote_traceback(text: str) -> Exception:
+    """A cause that prints `text`: of the class that users of ProcessPoolExecutor know."""
+    kind: Any = process._RemoteTraceback
+    cause: Exception = kind(f'\n"""\n{text}"""')
+    return cause
+
+
+def _by_reason(status: str, reason: str) -> type[Exception]:
+    named: dict[str, type[Exception]] = {
+        "executorCrashed": errors.ExecutorCrashed,
+        "memoryLimit": errors.ExecutorCrashed,
+        "workerLost": errors.WorkerLost,
+        "dependencyFailed": errors.DependencyFailed,
+        "initializerFailed": errors.InitializerFailed,
+        "notSerializable": errors.NotSerializable,
+        "limitExceeded": errors.LimitExceeded,
+        "executionTimeout": errors.TaskTimeout,
+    }
+    by_status: dict[str, type[Exception]] = {
+        "lost": errors.TaskLost,
+        "timed out": errors.TaskTimeout,
+        "refused": errors.TaskRefused,
+    }
+    return named.get(reason) or by_status.get(status, errors.IsthmusError)
+
+
+def _rebuilt(payload: wire.Payload | None) -> BaseException | None:
+    if payload is None or payload.codec != wire.PICKLE:
+        return None
+    try:
+        made = value_of(payload)
+    except Exception:
+        return None
+    return made if isinstance(made, BaseException) else None
+
+
+def _summary(
+    head: wire.OutcomeHead, parts: list[tuple[int, wire.Payload]], traceback: str
+) -> errors.IsthmusError:
+    if wire.REASONS[head.reason] == "notSerializable":
+        return errors.NotSerializable(head.detail or traceback)
+    payload = _part(parts, wire.PART_SUMMARY)
+    facts = value_of(payload) if payload is not None else {}
+    if not isinstance(facts, dict):
+        facts = {}
+    name = str(facts.get("class") or "Exception")
+    return errors.RemoteError(name, str(facts.get("message") or head.detail), traceback)
+
+
+def _part(parts: list[tuple[int, wire.Payload]], kind: int) -> wire.Payload | None:
+    for found, payload in parts:
+        if found == kind:
+            return payload
+    return None
+
+
+def _text(parts: list[tuple[int, wire.Payload]], kind: int) -> str:
+    payload = _part(parts, kind)
+    return bytes(payload.data).decode(errors="replace") if payload is not None else ""

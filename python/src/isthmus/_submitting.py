@@ -1,0 +1,206 @@
+"""From a call to a record: what `submit` does in a client."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from . import _limits as limits
+from . import _wire as wire
+from ._pickling import definition_by_name, name_the_culprit, neutral_arguments, pack, too_large
+from .errors import LimitExceeded
+from .future import EXCEPTION, Future
+from .options import SwiftFunction, TaskOptions
+
+if TYPE_CHECKING:
+    from ._engine import Engine
+
+T = TypeVar("T")
+
+_pack_submit = wire.pack_submit
+#: Bytes of a submit record in front of its inline arguments, and of its body.
+_HEAD: Final = 40
+_BODY: Final = 32
+
+
+class Submitter:
+    """Turns calls into tasks of one session."""
+
+    __slots__ = ("_by_name", "_engine", "_gate", "_link", "_outbox", "_table")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._link = engine.link
+        self._outbox = engine.outbox
+        self._gate = engine.outbox.gate
+        self._table = engine.table
+        self._by_name = engine.outbox.by_name
+
+    def submit(
+        self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    ) -> Future[T]:
+        """Make a task of a call. `options` is a number that the outbox gave."""
+        try:
+            number = self._by_name.get(function)
+        except TypeError:
+            number = 0
+        if number is None:
+            if isinstance(function, SwiftFunction):
+                return self._submit_swift(function, args, kwargs, options)
+            number = self._define(function)
+        engine = self._engine
+        try:
+            packed = pack(engine, (args, kwargs) if number else (function, args, kwargs))
+        except LimitExceeded:
+            raise
+        except Exception as error:
+            name_the_culprit(engine, error, function, args, kwargs)
+            return self.failed(error)
+        data, buffers, dependencies = packed
+        count = len(data)
+        if buffers or dependencies or count >= limits.INLINE_BYTES_MAX:
+            payload = wire.Payload(wire.PICKLE, data, buffers)
+            return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
+        size = count + _HEAD
+        if not self._link.has_credit(size):
+            engine.wait_for_credit(size)
+        outbox = self._outbox
+        with self._gate:
+            if self._link.refusal is not None:
+                raise self.refusal()
+            sequence = outbox.sequence + 1
+            future: Future[T] = Future(engine, sequence, size)
+            self._table[sequence] = future
+            outbox.records.append(
+                _pack_submit(
+                    4, 0, 0, count + _BODY, sequence, number, options, 0, 1, 0, 0, 1, 1, 0, count
+                ) + data
+            )  # fmt: skip
+            outbox.sequence = sequence
+            outbox.size += size
+            outbox.tasks += 1
+            outbox.task_bytes += size
+            outbox.bytes_submitted += size
+        engine.send_gathered()
+        return future
+
+    def add(
+        self,
+        number: int,
+        options: int,
+        kind: int,
+        arguments: wire.Payload,
+        dependencies: list[int],
+    ) -> Future[Any]:
+        """A task in its general form: with attachments, dependencies, or for another kind of executor."""
+        size = len(arguments.data) + sum(map(len, arguments.buffers)) + _HEAD + 8 * len(dependencies)
+        if size > limits.PAYLOAD_BYTES_MAX:
+            raise LimitExceeded(too_large(size))
+        if len(dependencies) > limits.DEPENDENCIES_PER_TASK_MAX:
+            raise LimitExceeded(
+                f"{len(dependencies)} futures among the arguments of one task, more than "
+                f"dependencies_per_task_max ({limits.DEPENDENCIES_PER_TASK_MAX})"
+            )
+        if not self._link.has_credit(size):
+            self._engine.wait_for_credit(size)
+        payload, attachments = wire.payload(arguments.codec, arguments.data, arguments.buffers)
+        outbox = self._outbox
+        with self._gate:
+            if self._link.refusal is not None:
+                raise self.refusal()
+            sequence = outbox.sequence + 1
+            future: Future[Any] = Future(self._engine, sequence, size)
+            self._table[sequence] = future
+            record = wire.submit(
+                sequence, number, options, kind, payload, dependencies, attachments=len(attachments)
+            )
+            outbox.sequence = sequence
+            outbox.tasks += 1
+            outbox.task_bytes += size
+            outbox.bytes_submitted += size
+            outbox.add(record, attachments)
+        self._engine.send_gathered()
+        return future
+
+    def submit_numbered(self, number: int, args: tuple[Any, ...], options: int) -> Future[Any]:
+        """A call of a function that `define_value` has numbered."""
+        try:
+            data, buffers, dependencies = pack(self._engine, (args, {}))
+        except LimitExceeded:
+            raise
+        except Exception as error:
+            return self.failed(error)
+        payload = wire.Payload(wire.PICKLE, data, buffers)
+        return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
+
+    def _define(self, function: Callable[..., Any]) -> int:
+        """The number of an importable function, 0 for one that travels by value."""
+        outbox = self._outbox
+        definition = definition_by_name(function)
+        if definition is None:
+            return 0
+        return outbox.define_once(function, wire.KIND_PYTHON, wire.PICKLE, definition)
+
+    def _submit_swift(
+        self, function: SwiftFunction, args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    ) -> Future[Any]:
+        from isthmus_bridge import neutral
+
+        number = self._outbox.define_once(
+            ("swift", function.name), wire.KIND_SWIFT, wire.NEUTRAL, neutral.pack(function.name)
+        )
+        try:
+            packed = neutral_arguments(self._engine, args, kwargs)
+        except neutral.NeutralError as error:
+            if error.args:
+                error.args = (f"{error.args[0]} [in the arguments of {function!r}]", *error.args[1:])
+            return self.failed(error)
+        payload = wire.Payload(wire.NEUTRAL, packed.data, ())
+        return self.add(number, options, wire.KIND_SWIFT, payload, packed.dependencies)
+
+    def define_value(self, value: Any) -> int:
+        """Give a callable a number of its own, with the values that it holds at this moment."""
+        packed = pack(self._engine, value)
+        if packed.dependencies:
+            raise TypeError("a future can be an argument of a mapped function, not a part of it")
+        if packed.size > limits.PAYLOAD_BYTES_MAX:
+            raise LimitExceeded(too_large(packed.size))
+        with self._gate:
+            if self._link.refusal is not None:
+                raise self.refusal()
+            return self._outbox.define(wire.KIND_PYTHON, wire.PICKLE, packed.data, packed.buffers)
+
+    def forget(self, number: int) -> None:
+        """No later task uses a function that `define_value` has numbered."""
+        with self._gate:
+            self._outbox.forget(number)
+
+    def options(self, options: TaskOptions) -> int:
+        """The number of a set of options."""
+        return self._outbox.options(options)
+
+    def set_up(self, initializer: Callable[..., object], initargs: tuple[Any, ...]) -> None:
+        """Have each executor call `initializer(*initargs)` before its first task of this session."""
+        number = self.define_value(initializer)
+        packed = pack(self._engine, (initargs, {}))
+        payload, attachments = wire.payload(wire.PICKLE, packed.data, packed.buffers)
+        with self._gate:
+            self._outbox.add(wire.setup(number, payload, len(attachments)), attachments)
+
+    def failed(self, error: BaseException) -> Future[Any]:
+        """A future of a call that could not become a task."""
+        if self._link.refusal is not None:
+            raise self.refusal()
+        future: Future[Any] = Future(self._engine, 0, 0)
+        future._head = None
+        future._data = error
+        future._stage = EXCEPTION
+        future._state = "FINISHED"
+        return future
+
+    def refusal(self) -> BaseException:
+        """Why nothing can be submitted: a fresh exception, for each is raised with its own traceback."""
+        refusal = self._link.refusal
+        assert refusal is not None
+        return copy.copy(refusal).with_traceback(None)

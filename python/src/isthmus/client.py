@@ -1,0 +1,251 @@
+"""The client: a `concurrent.futures.Executor` over a cluster."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+import cloudpickle
+
+from . import _limits as limits
+from ._embedded import Cluster
+from ._engine import Engine
+from ._map import map_chunks
+from ._submitting import Submitter
+from ._transport import channel_to, check_address, read_keys
+from .future import Future
+from .options import SwiftFunction, TaskOptions
+
+T = TypeVar("T")
+
+
+class TaskView:
+    """A client with options of its own; made by `Client.options`, and as cheap as a variable."""
+
+    def __init__(self, client: Client, options: TaskOptions) -> None:
+        self._client = client
+        self._task_options = options
+        self._number = client._submitter.options(options)
+
+    def options(self, **changes: Any) -> TaskView:
+        """A view with further options; those of this view hold unless they are named again."""
+        return TaskView(self._client, self._task_options.changed(changes))
+
+    def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
+        """See `Client.submit`."""
+        future: Future[T] = self._client._submitter.submit(fn, args, kwargs, self._number)
+        if self._task_options.timeout is not None:
+            future._limit = self._task_options.timeout
+        return future
+
+    def map(
+        self,
+        fn: Callable[..., T] | SwiftFunction,
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+    ) -> Iterator[T]:
+        """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
+        return map_chunks(
+            self._client._engine, self._client._submitter, self._task_options, fn, iterables, timeout,
+            chunksize,
+        )  # fmt: skip
+
+
+class Client(Executor):
+    """Runs Python callables and registered Swift functions on a cluster.
+
+    Without an address it starts a cluster of its own on this machine, which ends with the client.
+
+    Args:
+        address: `ipc:///path/scheduler.ipc` or `tcp://host:port` of a running scheduler.
+        slots: how many tasks the embedded cluster runs at once. Default: the cores of this process.
+        keys: for tcp, the file `client.key` that `isthmus keys` made.
+        python: the interpreter of the embedded cluster's tasks. Default: the one that runs this.
+        swift: an executable whose registered functions the embedded cluster serves.
+        initializer: called once in each executor before its first task of this client. If it raises,
+            every task of this client fails with `InitializerFailed`.
+        initargs: its arguments.
+        name: shown in the cluster's listings.
+
+    Raises:
+        ClusterError: no cluster could be started or reached, or it does not let this client in.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        slots: int | None = None,
+        keys: str | os.PathLike[str] | None = None,
+        python: str | os.PathLike[str] | None = None,
+        swift: str | os.PathLike[str] | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        name: str = "",
+    ) -> None:
+        _check_arguments(address, slots, python, swift, initializer)
+        cluster: Cluster | None = None
+        loaded = read_keys(keys) if keys is not None else None
+        if address is None:
+            cluster = Cluster(slots, python, swift)
+            cluster.wait_until_ready()
+            address = cluster.address
+        #: Where the scheduler listens: another client may join with it.
+        self.address: str = address
+        #: The control socket of an embedded cluster, for `isthmus status --control`; else empty.
+        self.control: str = cluster.control if cluster is not None else ""
+        try:
+            check_address(address, loaded)
+            engine = Engine(channel_to(address, loaded), secrets.randbits(64) | 1, _introduction(name))
+            submitter = Submitter(engine)
+            if initializer is not None:
+                submitter.set_up(initializer, initargs)
+        except BaseException:
+            if cluster is not None:
+                cluster.stop()
+            raise
+        if cluster is not None:
+            engine.watch_process(cluster.descriptor, cluster.say_why_it_ended)
+            engine.when_closed(cluster.stop)
+        self._engine = engine
+        self._submitter = submitter
+        _live.add(engine)
+        weakref.finalize(self, engine.abandon).atexit = False
+        engine.start()
+
+    def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have `fn(*args, **kwargs)` called on the cluster; returns its future at once.
+
+        `fn` may be anything that pickle or cloudpickle can carry, lambdas and closures included, or
+        `swift(name)`. A future of this client among the arguments, at any depth, stands for its value: the
+        task waits for it, and the value does not pass through this process.
+
+        Blocks while the scheduler takes on no more work, except in a callback or an event loop. An argument
+        that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for arguments
+        beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
+        """
+        return self._submitter.submit(fn, args, kwargs, 0)
+
+    def map(
+        self,
+        fn: Callable[..., T] | SwiftFunction,
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Like the built-in `map`, with the calls made on the cluster, many at once.
+
+        Results come in order. The iterables may be endless: they are read a bounded way ahead of what was
+        taken. Elements travel in chunks whose size follows the time that they take, or is `chunksize`.
+        The iterator raises `TimeoutError` when a result is not there `timeout` seconds after the call of
+        `map`; what was not started is cancelled when the iterator is dropped. At most `buffersize` elements
+        are read ahead, if it is given.
+        """
+        return map_chunks(
+            self._engine, self._submitter, TaskOptions(), fn, iterables, timeout, chunksize, buffersize
+        )
+
+    def options(self, **options: Any) -> TaskView:
+        """A view of this client whose tasks have these options; an unknown one is a `TypeError`.
+
+        timeout: seconds that a call may run before it is stopped and ends with `TaskTimeout`.
+        grace: seconds from the exception inside a task that is stopped to the kill of its executor.
+        retries: further attempts after an exception of the function.
+        idempotent: False if it must never be started a second time, whatever happens.
+        name: shown in listings.
+        result: the codec of the value, "pickle", "neutral" or "raw" (bytes).
+        priority: larger runs earlier; 0 is the default.
+        mode: "process", "thread" or "asyncio".
+        """
+        return TaskView(self, TaskOptions().changed(options))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more tasks, and end the session (and an embedded cluster) when all have ended.
+
+        With `wait`, returns after that. With `cancel_futures`, tasks that have not started are cancelled.
+        """
+        self._engine.close(wait, cancel_futures)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        """Shut down and wait. After Ctrl-C, what has not started is cancelled instead of waited for."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._engine.interrupt(wait=True)
+        else:
+            self.shutdown(wait=True)
+        return False
+
+    def __repr__(self) -> str:
+        return f"<Client {self._engine.session_id:016x} of {self.address}>"
+
+
+def _check_arguments(
+    address: str | None,
+    slots: int | None,
+    python: object,
+    swift: object,
+    initializer: Callable[..., object] | None,
+) -> None:
+    if slots is not None and (isinstance(slots, bool) or not isinstance(slots, int)):
+        raise TypeError(f"slots is a number, not {slots!r}")
+    if slots is not None and slots <= 0:
+        raise ValueError("slots must be greater than 0")
+    if initializer is not None and not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    if address is not None and not isinstance(address, str):
+        raise TypeError(f"address is a string like tcp://host:port, not {address!r}")
+    if address is not None:
+        for name, value in (("slots", slots), ("python", python), ("swift", swift)):
+            if value is not None:
+                raise TypeError(
+                    f"{name} is for an embedded cluster: at {address} it is an option of `isthmus worker`"
+                )
+
+
+def _introduction(name: str) -> dict[str, Any]:
+    """What a hello says of this client."""
+    return {
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "cloudpickle": str(cloudpickle.__version__),
+        "host": platform.node()[: limits.FIELD_NAME_BYTES_MAX],
+        "pid": os.getpid(),
+        "name": name,
+    }
+
+
+_live: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _finish_at_exit() -> None:
+    """A program that ends without `shutdown` still gets its tasks done, as with concurrent.futures."""
+    engines = list(_live)
+    try:
+        for engine in engines:
+            engine.close(wait=True)
+    except KeyboardInterrupt:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for engine in engines:
+            engine.interrupt(wait=False)
+
+
+def _forked() -> None:
+    for engine in list(_live):
+        engine.forked()
+
+
+# Before the threads of the program are joined, which is the moment that concurrent.futures chose too.
+threading._register_atexit(_finish_at_exit)  # type: ignore[attr-defined]
+os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,89 @@
+"""What can go wrong, by name.
+
+Errors of a user's function arrive as themselves. The classes here are for everything else: a task that was
+lost, timed out or refused, and a cluster that cannot be reached or does not let this client in.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as FutureTimeoutError  # not the built-in one before 3.11
+from concurrent.futures.process import BrokenProcessPool
+from pickle import PicklingError
+
+
+class IsthmusError(Exception):
+    """Base of every error that Isthmus itself raises."""
+
+
+class ClusterError(IsthmusError):
+    """The cluster could not be started or reached, or is gone."""
+
+
+class SessionRefused(ClusterError):
+    """The scheduler does not let this client in, or not any more.
+
+    `code` is the protocol's name of the reason ("version", "python", "unauthorised", ...); `field` is what
+    differs.
+    """
+
+    def __init__(self, message: str, code: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class VersionMismatch(SessionRefused):
+    """Client and cluster differ in the version of the protocol, of Python or of cloudpickle."""
+
+
+class ForkedClientError(ClusterError):
+    """A client was used in a forked child process, where its connection does not exist."""
+
+
+class LimitExceeded(IsthmusError, ValueError):
+    """Something is larger than a named limit allows; nothing was sent."""
+
+
+class RemoteError(IsthmusError):
+    """The exception of a task, which cannot be rebuilt here: its class name, message and traceback."""
+
+    def __init__(self, class_name: str, message: str, traceback: str = "") -> None:
+        super().__init__(class_name, message, traceback)
+        self.class_name = class_name
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.class_name}: {self.message}" if self.message else self.class_name
+
+
+class NotSerializable(IsthmusError, PicklingError):
+    """The result or exception of a task could not be pickled, or has no neutral form."""
+
+
+class DependencyFailed(IsthmusError):
+    """A task that this one depends on did not end with a value."""
+
+
+class TaskRefused(IsthmusError):
+    """The scheduler did not accept the task: an unknown option, or no worker can ever run it."""
+
+
+class TaskLost(BrokenProcessPool, IsthmusError):
+    """The task may have run, its outcome is unknown, and it is not tried again."""
+
+
+class WorkerLost(TaskLost):
+    """The worker that ran the task is gone."""
+
+
+class ExecutorCrashed(TaskLost):
+    """The process that ran the task died: the message names the signal and the last output."""
+
+
+class InitializerFailed(BrokenProcessPool, IsthmusError):
+    """The `initializer` raised in an executor: every task of this client fails, also later ones."""
+
+
+class TaskTimeout(IsthmusError, *{FutureTimeoutError, TimeoutError}):  # type: ignore[misc]
+    """The task ran for longer than its option `timeout` allows and was stopped."""

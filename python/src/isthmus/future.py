@@ -1,0 +1,268 @@
+"""The future of a task: a `concurrent.futures.Future` that is light enough for a million of them.
+
+Three things are lazy. The condition variable, the waiters and the callbacks exist only for a future that
+someone waits for from another thread. The value is unpickled when it is first asked for, in the thread that
+asks. What else is known of the outcome is decoded when it is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as _BaseFuture
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import _outcomes as outcomes
+from . import _pickling as pickling
+from . import _wire as wire
+
+if TYPE_CHECKING:
+    from ._engine import Engine
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("isthmus")
+
+#: How far the value has come: nothing yet; small pickle; value; exception; an outcome with more to it.
+NOTHING, PICKLED, VALUE, EXCEPTION, RAW = range(5)
+
+_loads = pickle.loads
+#: Held while a future comes to be watched, and while outcomes are laid into futures that are not.
+making = threading.RLock()
+
+
+class Synchronisation:
+    """What a future needs only when another thread, `wait`, or a callback watches it."""
+
+    __slots__ = ("callbacks", "condition", "waiters")
+
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        self.waiters: list[Any] = []
+        self.callbacks: list[Callable[[Any], object]] = []
+
+
+class Future(_BaseFuture[T]):
+    """The outcome of one task, when it is there. Made by `Client.submit` only."""
+
+    __slots__ = ("_data", "_engine", "_head", "_limit", "_sequence", "_size", "_stage", "_state", "_sync")
+
+    # The base class has ordinary attributes of these names; here they come into being when used.
+    _data: Any
+    _head: Any
+    #: The option `timeout`, for the words of an error; only set if there is one.
+    _limit: float
+    _state: str
+    _sync: Synchronisation | None
+
+    def __init__(self, engine: Engine, sequence: int, size: int) -> None:
+        self._engine = engine
+        self._sequence = sequence
+        self._size = size
+        self._state = PENDING
+        self._stage = NOTHING
+        self._sync = None
+
+    # What the functions `wait` and `as_completed` of concurrent.futures reach for.
+
+    def _synchronisation(self) -> Synchronisation:
+        sync = self._sync
+        if sync is None:
+            with making:
+                sync = self._sync
+                if sync is None:
+                    sync = self._sync = Synchronisation()
+        return sync
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
+        return self._synchronisation().condition
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        return self._synchronisation().waiters
+
+    @property
+    def _done_callbacks(self) -> list[Callable[[Any], object]]:
+        return self._synchronisation().callbacks
+
+    @property
+    def _exception(self) -> BaseException | None:  # type: ignore[override]
+        return self.exception() if self._state == FINISHED else None
+
+    @property
+    def _result(self) -> Any:  # type: ignore[override]
+        return None if self._state != FINISHED or self._exception is not None else self.result()
+
+    # The interface of concurrent.futures.
+
+    def cancel(self, *, running: bool = False) -> bool:
+        """Give the task up if it has not started. True if the future is cancelled now.
+
+        With `running`, a task that runs is stopped as well: by an exception inside it, then by force.
+        """
+        return self._engine.cancel(self, running)
+
+    def cancelled(self) -> bool:
+        """Whether the task was given up."""
+        return self._state == CANCELLED_AND_NOTIFIED
+
+    def running(self) -> bool:
+        """Whether the task has been running for a while (a few milliseconds) and has not ended."""
+        return self._state == RUNNING
+
+    def done(self) -> bool:
+        """Whether the outcome is there."""
+        state = self._state
+        return state == FINISHED or state == CANCELLED_AND_NOTIFIED
+
+    def result(self, timeout: float | None = None) -> T:
+        """The value of the task; waits for it for at most `timeout` seconds.
+
+        Raises the exception of the task as it was raised there (with the remote traceback as its cause),
+        `CancelledError`, `TimeoutError`, or one of `isthmus.errors`.
+        """
+        stage = self._stage
+        if stage == NOTHING:
+            self._wait(timeout)
+            stage = self._stage
+        if stage == PICKLED or stage == RAW:
+            stage = self._load()
+        if stage == VALUE:
+            value: T = self._data
+            return value
+        try:
+            raise self._data
+        finally:
+            # The traceback refers to this frame: without the future in it, there is no cycle.
+            self = None  # type: ignore[assignment]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception that `result` would raise, or None; waits for at most `timeout` seconds."""
+        if self._stage == NOTHING:
+            self._wait(timeout)
+        stage = self._stage
+        if stage == PICKLED or stage == RAW:
+            stage = self._load()
+        if stage == VALUE:
+            return None
+        error: BaseException = self._data
+        if isinstance(error, CancelledError):
+            raise error
+        return error
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call `fn` with this future when it is done: in the client's own thread, or at once if it is."""
+        sync = self._synchronisation()
+        with sync.condition:
+            if not self.done():
+                sync.callbacks.append(fn)
+                return
+        run_callbacks([fn], self)
+
+    # Beyond it.
+
+    @property
+    def task_id(self) -> str:
+        """The name of the task in `isthmus tasks`, `explain` and `output`."""
+        return f"{self._engine.session_id:016x}-{self._sequence}"
+
+    @property
+    def outcome(self) -> outcomes.Outcome | None:
+        """Status, attempt, worker and timings; None while the task has not ended."""
+        head = self._outcome_head()
+        return None if head is None else outcomes.describe(head)
+
+    @property
+    def output(self) -> outcomes.Output:
+        """What the task wrote to stdout, stderr and `logging`; waits for its end."""
+        if self._stage == NOTHING:
+            self._wait(None)
+        head = self._head if self._sequence else None
+        if isinstance(head, outcomes.RawOutcome):
+            return outcomes.decode(head)[0].output
+        return head.output if isinstance(head, outcomes.Details) else outcomes.Output()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.wrap_future(self).__await__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As an argument of a task, a future stands for the value: an edge of the graph."""
+        from isthmus_bridge.dependencies import dependency
+
+        return dependency, (pickling.dependency_index(self),)
+
+    def __repr__(self) -> str:
+        state = {FINISHED: "finished", RUNNING: "running", PENDING: "pending"}.get(self._state, "cancelled")
+        return f"<Future {self.task_id} {state}>"
+
+    def __del__(self) -> None:
+        # Only an append: this may run in any thread, at any moment, under any lock.
+        if self._sequence:
+            self._engine.released.append(self._sequence)
+
+    def sequence_in(self, engine: Engine) -> int:
+        """The sequence number of the task, for use as a dependency of another task of `engine`."""
+        if self._engine is not engine:
+            raise TypeError(f"{self!r} belongs to another client: pass its result instead")
+        if not self._sequence:
+            raise self._data
+        return self._sequence
+
+    # Inside.
+
+    def _wait(self, timeout: float | None) -> None:
+        if not self._engine.wait_for(self, timeout):
+            raise FutureTimeoutError(f"task {self.task_id} did not end within {timeout} seconds")
+
+    def _load(self) -> int:
+        """Turn what arrived into a value or an exception, once."""
+        data = self._data
+        details: Any = None
+        value: Any = None
+        error: BaseException | None = None
+        if self._stage == PICKLED:
+            try:
+                value = _loads(data)
+            except Exception as failure:
+                error = outcomes.unreadable(failure)
+        else:
+            details, parts = outcomes.decode(data)
+            value, error = outcomes.result_of(details, parts, self.task_id, getattr(self, "_limit", None))
+        with making:
+            # Another thread may have been quicker: every caller gets the same object.
+            if self._stage == PICKLED or self._stage == RAW:
+                self._data = value if error is None else error
+                if details is not None:
+                    self._head = details
+                self._stage = VALUE if error is None else EXCEPTION
+            return self._stage
+
+    def _outcome_head(self) -> wire.OutcomeHead | None:
+        if self._stage == NOTHING or not self._sequence:
+            return None
+        head = self._head
+        if head is None:
+            return None
+        if isinstance(head, outcomes.Details):
+            return head.head
+        body = head.body if isinstance(head, outcomes.RawOutcome) else head
+        return wire.decode_outcome_head(body, 0)[0]
+
+
+def run_callbacks(functions: list[Callable[[Any], object]], future: Any) -> None:
+    """Call a user's callbacks; what they raise is logged, as concurrent.futures does."""
+    for function in functions:
+        try:
+            function(future)
+        except BaseException as error:
+            # In the client's own thread, which serves everybody, there is nobody who could be interrupted.
+            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                raise
+            _logger.exception("exception calling callback for %r", future)

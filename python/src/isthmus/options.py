@@ -1,0 +1,109 @@
+"""Options of tasks, and functions that are not Python's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from ._wire import FieldValue
+
+#: Milliseconds travel in 32 bits.
+_MILLISECONDS_MAX: Final = 2**32 - 1
+
+ResultCodec = Literal["pickle", "neutral", "raw"]
+Mode = Literal["process", "thread", "asyncio"]
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What `Client.options` accepts. None means: as the cluster does by default."""
+
+    timeout: float | None = None
+    grace: float | None = None
+    retries: int | None = None
+    idempotent: bool | None = None
+    name: str | None = None
+    result: ResultCodec | None = None
+    priority: int | None = None
+    mode: Mode | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant, here and not at some worker."""
+        _check_seconds("timeout", self.timeout)
+        _check_seconds("grace", self.grace)
+        _check_integer("retries", self.retries, 0, 2**31)
+        _check_integer("priority", self.priority, -(2**31), 2**31)
+        _check_choice("result", self.result, ("pickle", "neutral", "raw"))
+        _check_choice("mode", self.mode, ("process", "thread", "asyncio"))
+        if self.idempotent is not None and not isinstance(self.idempotent, bool):
+            raise TypeError(f"idempotent is True or False, not {self.idempotent!r}")
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"name is a string, not {self.name!r}")
+
+    def changed(self, changes: dict[str, Any]) -> TaskOptions:
+        """A copy with some options replaced; an unknown one is a `TypeError`."""
+        return replace(self, **changes)
+
+    def fields(self) -> dict[str, FieldValue]:
+        """As the wire names them; empty when all are defaults."""
+        values = {
+            "result": self.result,
+            "retries": self.retries,
+            "idempotent": self.idempotent,
+            "mode": self.mode,
+            "name": self.name,
+            "priority": self.priority,
+        }
+        fields: dict[str, FieldValue] = {n: value for n, value in values.items() if value is not None}
+        if self.timeout is not None:
+            fields["timeout_ms"] = max(1, round(self.timeout * 1000))
+        if self.grace is not None:
+            fields["grace_ms"] = round(self.grace * 1000)
+        return fields
+
+
+def _check_seconds(name: str, value: float | None) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number of seconds, not {value!r}")
+    if not 0 <= value * 1000 <= _MILLISECONDS_MAX:
+        raise ValueError(f"{name} is between 0 and {_MILLISECONDS_MAX // 1000} seconds, not {value!r}")
+
+
+def _check_integer(name: str, value: int | None, lowest: int, highest: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is an integer, not {value!r}")
+    if not lowest <= value < highest:
+        raise ValueError(f"{name} is between {lowest} and {highest - 1}, not {value}")
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class SwiftFunction:
+    """A function that a Swift executable has registered under this name."""
+
+    name: str
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Only an executor can call it."""
+        raise TypeError(
+            f"swift({self.name!r}) runs in a Swift executor only: client.submit(swift({self.name!r}), ...)"
+        )
+
+
+def swift(name: str) -> SwiftFunction:
+    """Name a registered Swift function, to be given to `submit` or `map` in place of a callable.
+
+    Its arguments and result travel in the neutral form: None, bool, int, float, str, bytes, list, dict and
+    n-dimensional arrays.
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"swift() takes the name of a registered function, not {name!r}")
+    return SwiftFunction(name)

@@ -1,0 +1,81 @@
+"""Functions that the tests of this folder run in executors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def add(left: Any, right: Any) -> Any:
+    return left + right
+
+
+def total(values: Any) -> Any:
+    return sum(values)
+
+
+def nap(seconds: float, value: Any = None) -> Any:
+    time.sleep(seconds)
+    return value
+
+
+def until_file(path: str, value: Any = None) -> Any:
+    while not Path(path).exists():
+        time.sleep(0.005)
+    return value
+
+
+def leave_a_trace(path: str, value: Any) -> Any:
+    with open(path, "a") as file:
+        file.write(f"{value}\n")
+    return value
+
+
+def refuse(value: Any) -> Any:
+    raise ValueError("refused", value)
+
+
+def fail_at(limit: int, value: int) -> int:
+    if value >= limit:
+        raise IndexError(f"{value} is too much")
+    return value
+
+
+def die_at(limit: int, value: int) -> int:
+    if value == limit:
+        os._exit(7)
+    return value
+
+
+def talk(text: str) -> str:
+    print("said", text)
+    print("whispered", text, file=sys.stderr)
+    return text
+
+
+def environment(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def set_environment(name: str, value: str) -> None:
+    os.environ[name] = value
+
+
+class TwoArguments(Exception):
+    """Cannot be unpickled: its constructor wants more than its args hold."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+        self.second = second
+
+
+def raise_two_arguments() -> None:
+    raise TwoArguments("first", "second")
+
+
+class RefusesPickle:
+    def __reduce__(self) -> Any:
+        raise TypeError("this object refuses to be pickled")
