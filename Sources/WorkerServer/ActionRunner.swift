@@ -22,9 +22,9 @@ extension WorkerLoop {
         switch action {
         case .start(let executor): start(executor)
         case .send(let slot, let executor): send(slot, to: executor)
-        case .retract(let slot, let executor): writeToExecutor(.retract, slot, executor)
+        case .retract(let slot, let executor): ask(.retract, slot, executor)
         case .stop(let slot, let executor, let timedOut):
-            writeToExecutor(.stop, slot, executor, flags: timedOut ? 1 : 0)
+            ask(.stop, slot, executor, flags: timedOut ? 1 : 0)
         case .kill(let executor): kill(executor)
         case .giveBack(let slot):
             writeAttempt(.returned, attempt(slot))
@@ -82,14 +82,17 @@ extension WorkerLoop {
         sessions.functions[place].definition?.write(to: &process.output)
     }
 
-    private func writeToExecutor(
+    /// Asks an executor for an attempt back, or to stop it. Its outcome may have come later in the turn in
+    /// which the core decided to ask; then there is nothing left to ask for.
+    private func ask(
         _ type: RecordType, _ slot: AttemptSlot, _ executor: ExecutorIndex, flags: UInt8 = 0
     ) {
-        guard let process = processes[executor.int], !process.isClosed else { return }
+        guard let process = processes[executor.int], !process.isClosed, let attempt = core.id(of: slot)
+        else { return }
         let body = process.output.tail.beginRecord(type, flags: flags)
         process.output.tail.uint32(1)
         process.output.tail.uint32(0)
-        process.output.tail.attempt(attempt(slot))
+        process.output.tail.attempt(attempt)
         process.output.tail.endRecord(body)
     }
 

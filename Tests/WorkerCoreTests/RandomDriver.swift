@@ -44,8 +44,11 @@ struct RandomDriver: ~Copyable {
     }
 
     mutating func run(steps: Int) {
-        for _ in 0..<steps where violation == nil {
-            step()
+        var left = steps
+        while left > 0, violation == nil {
+            // A turn takes all the facts that wait.
+            for _ in 0...random.below(4) { step() }
+            left -= 1
             turn()
         }
         calmDown()
@@ -176,7 +179,8 @@ struct RandomDriver: ~Copyable {
         case .stop(let slot, let executor, _):
             if pipelines[executor.int].first == slot, random.below(3) != 0 { held[slot]?.isStopped = true }
         case .kill(let executor):
-            lives[executor.int] = .killed
+            // It may have died by itself meanwhile.
+            if lives[executor.int] != .none { lives[executor.int] = .killed }
         case .reportStarted(let slot):
             if held[slot] == nil { fail("reported what has ended") }
         case .giveBack(let slot):

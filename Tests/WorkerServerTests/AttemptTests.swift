@@ -82,6 +82,22 @@ import WorkerServer
         #expect(try await harness.outcome(of: 1).head.status == .cancelled)
     }
 
+    /// The outcome of what is in front makes it the one to stop; its own outcome comes in the same read.
+    @Test func whatEndsBeforeItCanBeStoppedIsCancelled() async throws {
+        let harness = try Harness(slots: 1)
+        try await harness.joined()
+        for sequence in UInt64(1)...8 { harness.assign(sequence, "x") }
+        try await harness.wait("a quick function") { harness.outcomes.count == 8 }
+        harness.assign(9, "together")
+        harness.assign(10, "y")
+        try await harness.wait("the start") { harness.started[9] != nil }
+        harness.say(.stop, 10)
+        #expect(try await harness.outcome(of: 9).text == "first")
+        #expect(try await harness.outcome(of: 10).head.status != .lost)
+        harness.assign(11, "z")
+        #expect(try await harness.outcome(of: 11).text == "z")
+    }
+
     @Test func anIdleSlotTakesWhatWaitsBehindALongAttempt() async throws {
         let harness = try Harness(slots: 2)
         try await harness.joined()

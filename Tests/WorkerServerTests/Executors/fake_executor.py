@@ -114,6 +114,8 @@ class Executor:
             self.send(outcome(attempt, b"slept"))
         elif verb == "heed":
             self.heed(attempt)
+        elif verb == "together":
+            self.together(attempt)
         elif verb == "grandchild":
             child = subprocess.Popen(["sleep", "600"])
             self.send(outcome(attempt, str(child.pid).encode()))
@@ -144,6 +146,14 @@ class Executor:
                 self.waiting = [each for each in self.waiting if each not in there]
                 if there:
                     self.send(record(RETURNED, body))
+
+    def together(self, attempt: bytes) -> None:
+        """Once another is asked back, answer that it is too late: with the outcomes of both, in one write."""
+        while True:
+            kind, body, _ = self.read()
+            if kind == RETRACT:
+                self.send(outcome(attempt, b"first") + outcome(body[8:28], b"second"))
+                return
 
     def leave_in_journal(self, stream: bytes) -> None:
         """Keep a result back, and die before it is written."""
