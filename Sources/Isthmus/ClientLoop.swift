@@ -16,7 +16,7 @@ final class ClientLoop {
     private let connector: Connector
     private let configuration: ConnectorConfiguration
     /// Of the embedded cluster, readable when it has ended; nil without one.
-    private let clusterDescriptor: Int32?
+    private let cluster: EmbeddedCluster?
     private var poller: Poller
     private var letters: [Letter] = []
     private var nextLetter = 0
@@ -28,11 +28,11 @@ final class ClientLoop {
     private var isOver = false
 
     init(
-        _ session: ClientSession, _ configuration: ConnectorConfiguration, clusterDescriptor: Int32?
+        _ session: ClientSession, _ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?
     ) throws(IsthmusError) {
         self.session = session
         self.configuration = configuration
-        self.clusterDescriptor = clusterDescriptor
+        self.cluster = cluster
         let now = MonotonicClock.now
         patienceEnds = now + Limits.connectTimeout
         do {
@@ -44,7 +44,7 @@ final class ClientLoop {
             poller = try Poller()
             try poller.watch(connector.pollDescriptor, token: Token.connector)
             try poller.watch(session.wake.rawValue, token: Token.wake)
-            if let clusterDescriptor { try poller.watch(clusterDescriptor, token: Token.cluster) }
+            if let cluster { try poller.watch(cluster.endDescriptor, token: Token.cluster) }
         } catch {
             throw .connection("the client's loop cannot start: \(error)")
         }
@@ -56,9 +56,8 @@ final class ClientLoop {
             let ready = wait()
             let now = MonotonicClock.now
             if ready.contains(where: { $0.token == Token.cluster }) {
-                end(
-                    .connection(
-                        "the embedded cluster has ended by itself; its last words are on standard error"))
+                let how = cluster?.ending ?? "has ended"
+                end(.connection("the embedded cluster \(how); its last words are on standard error"))
                 break
             }
             if ready.contains(where: { $0.token == Token.wake }) { session.wake.drain() }

@@ -89,6 +89,11 @@ final class EmbeddedCluster: Sendable {
         )
     }
 
+    /// How the child ended; nil while it runs.
+    var ending: String? {
+        child.withLock { child in (try? child.process?.reap()).flatMap { $0 }?.description }
+    }
+
     /// Lets the child go, and kills what has not gone by itself after a moment. Blocks for that long.
     func stop() {
         child.withLock { $0.stream = nil }

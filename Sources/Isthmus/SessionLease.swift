@@ -39,7 +39,7 @@ final class SessionLease: Sendable {
             thread = try Mutex(
                 OSThread(name: "isthmus-client") {
                     do throws(IsthmusError) {
-                        try ClientLoop(session, configuration, clusterDescriptor: cluster?.endDescriptor)
+                        try ClientLoop(session, configuration, cluster: cluster)
                             .run()
                     } catch {
                         session.end(error)

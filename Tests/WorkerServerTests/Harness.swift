@@ -117,7 +117,8 @@ final class Harness {
             outcomes[heard.head.attempt.task.sequence] = heard
             outcomeCount += 1
         case .returned: for id in try attempts(record, frame) { returned.insert(id.task.sequence) }
-        case .workerStarted: for id in try attempts(record, frame) { started[id.task.sequence, default: 0] += 1 }
+        case .workerStarted:
+            for id in try attempts(record, frame) { started[id.task.sequence, default: 0] += 1 }
         default: break
         }
     }

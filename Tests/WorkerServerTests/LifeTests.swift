@@ -90,8 +90,9 @@ import WorkerServer
     private func executorDescriptors() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count { descriptor in
             // A descriptor may be closed between the listing and this look.
-            let target = (try? FileManager.default.destinationOfSymbolicLink(
-                atPath: "/proc/self/fd/" + descriptor)) ?? ""
+            let target =
+                (try? FileManager.default.destinationOfSymbolicLink(
+                    atPath: "/proc/self/fd/" + descriptor)) ?? ""
             return target.hasPrefix("/memfd:") || target.hasPrefix("pipe:") || target.contains("pidfd")
         }
     }
