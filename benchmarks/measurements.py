@@ -10,7 +10,7 @@ from typing import Any
 
 from . import accounting
 from .engines.base import Engine
-from .work import echo, iterations_per_second, nothing, spin
+from .work import echo, nothing, report_speed, spin
 
 Figures = dict[str, float]
 
@@ -106,8 +106,14 @@ def bare_speed(slots: int) -> float:
     """Iterations per second of one process while one runs on every slot, without any engine."""
     import multiprocessing
 
-    with multiprocessing.get_context("spawn").Pool(slots) as pool:
-        return statistics.mean(pool.map(iterations_per_second, [0.5] * slots, chunksize=1))
+    context = multiprocessing.get_context("spawn")
+    together, speeds = context.Barrier(slots), context.SimpleQueue()
+    processes = [context.Process(target=report_speed, args=(together, speeds)) for _ in range(slots)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return statistics.mean(speeds.get() for _ in processes)
 
 
 def smallest(curve: list[tuple[float, float]], wanted: float) -> float:

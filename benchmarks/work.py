@@ -24,12 +24,17 @@ def echo(array: Any) -> Any:
     return array
 
 
-def iterations_per_second(seconds: float = 0.5) -> float:
-    """How fast a bare process spins, on average: the neighbours' noise belongs to the peak as well."""
+def report_speed(together: Any, speeds: Any, seconds: float = 1.0) -> None:
+    """How fast a bare process spins while the others do; an average, since noise belongs to the peak too.
+
+    `together` is a barrier of all of them, `speeds` a queue for the iterations per second.
+    """
     block = 20_000
+    spin(50 * block)
+    together.wait()
     done = 0
     started = time.perf_counter()
     while (elapsed := time.perf_counter() - started) < seconds:
         spin(block)
         done += block
-    return done / elapsed
+    speeds.put(done / elapsed)
