@@ -20,7 +20,9 @@ package func makePrivateDirectory(_ path: String) throws(PosixError) {
     }
     guard status.st_mode & 0o077 == 0 else {
         let mode = String(status.st_mode & 0o777, radix: 8)
-        throw PosixError("use \(path), which others may enter (mode \(mode)): chmod 700 it", code: EPERM)
+        throw PosixError(
+            "use \(path), which others may enter (mode \(mode)): name a directory of your own, or close this "
+                + "one with chmod 700", code: EPERM)
     }
 }
 

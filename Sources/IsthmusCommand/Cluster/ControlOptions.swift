@@ -104,7 +104,7 @@ struct ControlOptions: ParsableArguments {
             return CommandFailure(
                 "no scheduler answers at \(place): \(error.message) (\(cause))", code: .noCluster)
         }
-        return CommandFailure(error.message)
+        return CommandFailure(error.message, code: error.code == .invalidArgument ? .usage : .failure)
     }
 }
 
