@@ -123,6 +123,7 @@ extension Scheduler {
     mutating func requeue(_ task: UInt32) {
         tasks.enter(.ready, task)
         queues.prepend(task, &tasks)
+        noteIfUnserved(tasks[task].requirement)
     }
 
     mutating func requeueUnlessCancelled(_ task: UInt32, now: Instant, into actions: inout [Action]) {

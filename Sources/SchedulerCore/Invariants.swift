@@ -113,6 +113,10 @@ extension Scheduler {
             if count != lane.tasks.count {
                 return InvariantViolation(rule: "a lane is counted", row: UInt32(index))
             }
+            let requirement = ReadyQueues.requirement(of: lane.queue)
+            if count > 0, !placement.isServed(requirement), !unserved.contains(requirement) {
+                return InvariantViolation(rule: "what nobody can run is listed", row: requirement)
+            }
             ready += Int(count)
         }
         let counted = tasks.counts[Int(TaskPhase.ready.rawValue)]

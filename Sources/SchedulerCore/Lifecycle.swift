@@ -48,7 +48,7 @@ package enum Lifecycle {
             switch to {
             case .assigned: "placed on a worker"
             case .recording: "placed on a worker, not idempotent"
-            case .ended: "cancelled"
+            case .ended: "cancelled, or refused because no worker can run it"
             case .vacant: "session closed"
             case .waiting, .ready, .settled: nil
             }

@@ -102,7 +102,9 @@ extension Scheduler {
     mutating func startDraining(_ slot: WorkerSlot) {
         guard workers.isCurrent(slot), !workers[slot.index].isDraining else { return }
         workers[slot.index].isDraining = true
+        let provided = placement.requirements(of: slot.index)
         placement.remove(slot.index)
+        noteUnserved(provided)
     }
 
     /// The connected worker with this session.

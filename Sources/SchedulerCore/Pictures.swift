@@ -142,7 +142,9 @@ extension Scheduler {
         }
         var draining: UInt32 = 0
         for worker in workers.rows where worker.isOpen && worker.isDraining { draining += 1 }
-        return .noWorkerProvides(requirement, workers: UInt32(workers.openCount), draining: draining)
+        return .noWorkerProvides(
+            requirement, workers: UInt32(workers.openCount), draining: draining,
+            refusedAt: refusal(of: row.requirement))
     }
 
     private func firstMissing(_ task: UInt32) -> TaskSlot {

@@ -53,6 +53,8 @@ struct LeastLoadedPlacement: ~Copyable {
     /// Per requirement, the classes that meet it.
     private var providers: [[UInt32]] = []
     private(set) var freeSlots = 0
+    /// Workers that are not removed.
+    private(set) var workerCount = 0
 
     /// Workers that may be given something, and those that may be asked for something back.
     var openCount: Int { openWorkers.count }
@@ -70,6 +72,7 @@ struct LeastLoadedPlacement: ~Copyable {
         members[Int(worker)] = Member(memberOf: memberOf, slots: load.slots)
         classes[Int(memberOf)].workers += 1
         classes[Int(memberOf)].slots += load.slots
+        workerCount += 1
         update(worker, load)
     }
 
@@ -80,6 +83,7 @@ struct LeastLoadedPlacement: ~Copyable {
         moveExcess(worker, to: .none)
         setFreeSlots(worker, 0)
         classes[Int(memberOf)].workers -= 1
+        workerCount -= 1
         classes[Int(memberOf)].slots -= members[Int(worker)].slots
         members[Int(worker)] = Member()
     }
@@ -96,6 +100,13 @@ struct LeastLoadedPlacement: ~Copyable {
         var count: UInt32 = 0
         for provider in providers[Int(requirement)] { count += classes[Int(provider)].workers }
         return count
+    }
+
+    /// Whether a worker that is not removed meets the requirement, full or not.
+    func isServed(_ requirement: UInt32) -> Bool {
+        guard requirement < providers.count else { return false }
+        for provider in providers[Int(requirement)] where classes[Int(provider)].workers > 0 { return true }
+        return false
     }
 
     /// Slots of these workers.

@@ -56,13 +56,18 @@ struct ReadyQueues: ~Copyable {
     static func requirement(of queue: UInt32) -> UInt32 { queue / UInt32(levels) }
     static func level(of queue: UInt32) -> Int { Int(queue) % levels }
 
+    /// The queues of a requirement, from the least to the most urgent.
+    static func queues(of requirement: UInt32) -> Range<UInt32> {
+        requirement * UInt32(levels)..<(requirement + 1) * UInt32(levels)
+    }
+
+    /// Ready tasks of a queue, which need not exist.
+    func count(_ queue: UInt32) -> UInt32 { queue < queues.count ? queues[Int(queue)].tasks : 0 }
+
     func readyCount(_ requirement: UInt32) -> Int {
-        var count = 0
-        for level in 0..<Self.levels {
-            let queue = Int(requirement) * Self.levels + level
-            if queue < queues.count { count += Int(queues[queue].tasks) }
-        }
-        return count
+        var ready = 0
+        for queue in Self.queues(of: requirement) { ready += Int(count(queue)) }
+        return ready
     }
 
     /// The lane of a session in a queue, made when it is first needed.

@@ -27,6 +27,7 @@ package struct Scheduler: ~Copyable {
     var queues = ReadyQueues()
     var placement = LeastLoadedPlacement()
     var estimates = Estimates()
+    var unserved = UnservedRequirements()
     var log = RecordLog()
     var history = History()
     var counters = Counters()
@@ -36,6 +37,9 @@ package struct Scheduler: ~Copyable {
     var unannounced: [UInt32] = []
     /// Queues that may still place something; used within `decide` only.
     var candidates: [UInt32] = []
+
+    /// How long a ready task that no connected worker can run waits before it is refused; zero: for ever.
+    package var unservableGrace = Limits.unservableGrace
 
     package init() {}
 
@@ -61,12 +65,15 @@ package struct Scheduler: ~Copyable {
     package mutating func decide(now: Instant, into actions: inout [Action]) {
         place(now: now, into: &actions)
         takeBack(into: &actions)
+        refuseUnserved(now: now, into: &actions)
         flushAccepts(into: &actions)
     }
 
-    /// Earliest instant at which `decide` must run without a new fact. Nothing here depends on time alone
-    /// yet: retries are immediate, and leases and timeouts are kept by the session and the worker.
-    package var wakeUp: Instant? { nil }
+    /// Earliest instant at which `decide` must run without a new fact.
+    package var wakeUp: Instant? {
+        let wakeUp = unservedWakeUp
+        return wakeUp == .distantFuture ? nil : wakeUp
+    }
 
     /// The task with this sequence, a client's or an internal one. O(1).
     package func task(_ session: SessionSlot, sequence: UInt64) -> TaskSlot? {

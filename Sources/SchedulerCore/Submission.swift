@@ -170,6 +170,7 @@ extension Scheduler {
     mutating func becomeReady(_ task: UInt32) {
         tasks.enter(.ready, task)
         queues.append(task, &tasks)
+        noteIfUnserved(tasks[task].requirement)
     }
 
     // MARK: Acceptance

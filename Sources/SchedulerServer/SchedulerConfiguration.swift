@@ -19,6 +19,8 @@ package struct SchedulerConfiguration: Sendable {
     package var clientLease = Limits.clientLease
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
+    /// How long a task that none of the connected workers can run waits; zero: for ever.
+    package var unservableGrace = Limits.unservableGrace
 
     package init(
         name: String, addresses: [String], keysDirectory: String? = nil, epoch: Epoch = Epoch(1),

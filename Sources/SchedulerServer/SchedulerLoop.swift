@@ -68,6 +68,7 @@ struct SchedulerLoop: ~Copyable {
         self.logger = logger
         now = MonotonicClock.now
         startedAt = now
+        core.unservableGrace = configuration.unservableGrace
     }
 
     private static var mailboxToken: UInt64 { 1 }

@@ -87,6 +87,12 @@ package enum Limits {
     /// Time between the exception inside a task and the kill of its executor.
     package static let cancelGrace = Interval.milliseconds(1_000)
 
+    /// A ready task that none of the connected workers can run is refused after this time: a worker that
+    /// is just starting or reconnects comes within a few seconds, a misspelt name never.
+    package static let unservableGrace = Interval.seconds(10)
+    /// Tasks refused in one turn for that reason, so that no turn is long.
+    package static let refusalsPerTurnMax = 4_096
+
     // MARK: Workers and executors
 
     package static let workersMax = 65_535

@@ -135,12 +135,14 @@ struct Auditor {
             if tasks[slot] == nil, let source { adopt(slot, conversionOf: source) }
             assigned(slot, attempt, worker)
         case .conclude(let slot, let status, let reason, let cause):
+            if tasks[slot] == nil, let source { adopt(slot, conversionOf: source) }
             if reason == .workerLost, let record = tasks[slot], record.losses <= Limits.workerLossesMax {
                 complain("\(record.id) was given up after \(record.losses) losses")
             }
             if reason == .notIdempotent, tasks[slot]?.isIdempotent == true {
                 complain("\(name(slot)) was given up, and may be started again")
             }
+            if reason == .unservable { refused(slot, because: status) }
             if let cause, tasks[cause]?.outcome == nil || tasks[cause]?.outcome == .value {
                 complain("\(name(slot)) failed because of a task that did not")
             }
@@ -158,6 +160,16 @@ struct Auditor {
             if tasks[slot]?.outcome != nil { complain("\(name(slot)) started after its end") }
         case .forgetSession, .drain:
             break
+        }
+    }
+
+    /// Nobody may be refused whom a worker could serve, nor while there is none at all.
+    private mutating func refused(_ slot: TaskSlot, because status: OutcomeStatus) {
+        let able = openWorkers.filter { !draining.contains($0.key) }
+        if status != .refused { complain("\(name(slot)) is unservable and ended as \(status)") }
+        if able.isEmpty { complain("\(name(slot)) was refused without a worker to judge by") }
+        if let need = needs[slot], able.contains(where: { $0.value.contains(need) }) {
+            complain("\(name(slot)) was refused, and a worker could run it")
         }
     }
 

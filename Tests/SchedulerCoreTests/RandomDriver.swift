@@ -51,6 +51,7 @@ struct RandomDriver: ~Copyable {
 
     init(seed: UInt64) {
         random = RandomNumbers(seed: seed)
+        if seed % 3 == 0 { scheduler.unservableGrace = .milliseconds(20) }
         for (step, weight) in zip(Step.allCases, Self.weights) {
             let isEssential = step == .submit || step == .decide || step == .finish || step == .record
             if isEssential || random.percent(80) { lot += [Step](repeating: step, count: weight) }
@@ -309,10 +310,12 @@ extension RandomDriver {
                     list[index].isStopped = true
                 }
             }
+        case .conclude(let task, _, _, _):
+            if scheduler.isCurrent(task) { source = scheduler.conversionSource(of: task) }
         case .forgetSession(let worker, let session):
             let records = auditor.tasks
             change(worker) { $0.removeAll { records[$0.task]?.id.session == session } }
-        case .record, .accept, .conclude, .deliver, .notifyStarted, .forget, .drain:
+        case .record, .accept, .deliver, .notifyStarted, .forget, .drain:
             break
         }
         auditor.saw(action, conversionOf: source)

@@ -54,6 +54,10 @@ struct ScenarioWorld: ~Copyable {
             scheduler.decide(now: now, into: &actions)
         case "store":
             storeIsManual = true
+        case "grace":
+            scheduler.unservableGrace = try command.interval(at: 0) ?? .zero
+        case "wakeup":
+            output.append(scheduler.wakeUp.map { "at \($0.nanoseconds / 1_000_000) ms" } ?? "never")
         case "recorded":
             recordedUpTo = try command.number(0)
             scheduler.absorb(.recorded(upTo: recordedUpTo), now: now, into: &actions)
@@ -308,9 +312,10 @@ extension ScenarioWorld {
         switch explanation {
         case .waitsForDependencies(let missing, let first):
             return "waits for \(missing) dependencies, first \(name(first))"
-        case .noWorkerProvides(let requirement, let workers, let draining):
+        case .noWorkerProvides(let requirement, let workers, let draining, let refusedAt):
             return "waits for a worker with \(requirements[Int(requirement.rawValue)]); "
                 + "\(workers) connected, \(draining) draining"
+                + (refusedAt.map { ", refused at \($0.nanoseconds / 1_000_000) ms" } ?? "")
         case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
             return
                 "waits for a slot; \(workers) workers, \(slots) slots, \(ahead) ahead, \(sessions) sessions"

@@ -141,6 +141,22 @@ import Wire
         try await cluster.stop()
     }
 
+    @Test func aMisspeltSwiftFunctionIsRefusedWithTheNearestNames() async throws {
+        let cluster = try await TestCluster { $0.unservableGrace = .milliseconds(50) }
+        let client = try TestClient(cluster).connected()
+        try client.define(1, kind: .swift, name: "tokenise")
+        client.submit(1, function: 1, kind: .swift, codec: .neutral, [0x90])
+        try client.peer.flush()
+        _ = try client.peer.next(.accepted)
+        _ = try TestWorker(cluster, swift: ["parse", "tokenize", "lex", "count"]).connected()
+        let outcome = try client.outcome()
+        #expect(outcome.head.status == .refused)
+        #expect(outcome.head.reason == .unservable)
+        #expect(outcome.detail.contains("it needs a worker with the Swift function tokenise"))
+        #expect(outcome.detail.contains("the nearest of 4 registered names are tokenize,"))
+        try await cluster.stop()
+    }
+
     @Test func payloadBytesBeyondTheCreditAreRefused() async throws {
         let cluster = try await TestCluster { $0.sessionBytes = 1_000 }
         let worker = try TestWorker(cluster).connected()

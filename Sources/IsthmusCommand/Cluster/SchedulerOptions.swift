@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import Posix
 internal import SchedulerServer
 internal import SessionTransport
+internal import TaskModel
 
 /// Where a scheduler serves; shared by `up` and `scheduler`.
 struct SchedulerOptions: ParsableArguments {
@@ -36,7 +37,16 @@ struct SchedulerOptions: ParsableArguments {
             "File of mode 0600 with one valid token, or two on two lines.", valueName: "file"))
     var controlTokens: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Refuse a task after this time when none of the connected workers can run it; 0: never.",
+            valueName: "seconds"))
+    var unservableGrace = Double(Limits.unservableGrace.nanoseconds) / 1e9
+
     func validate() throws {
+        guard unservableGrace >= 0, unservableGrace < 1e9 else {
+            throw ValidationError("--unservable-grace must be a number of seconds from 0")
+        }
         for address in listen {
             guard address.hasPrefix("tcp://") else {
                 throw ValidationError(
@@ -83,10 +93,12 @@ struct SchedulerOptions: ParsableArguments {
 
     /// - Parameter inproc: an address for a worker in the same process.
     func configuration(directory: String, inproc: String? = nil) -> SchedulerConfiguration {
-        SchedulerConfiguration(
+        var configuration = SchedulerConfiguration(
             name: clusterName,
             addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
             keysDirectory: keys.map(ClusterPlaces.absolute))
+        configuration.unservableGrace = .milliseconds(Int64(unservableGrace * 1_000))
+        return configuration
     }
 
     func endpoint(directory: String) throws -> ControlEndpoint {

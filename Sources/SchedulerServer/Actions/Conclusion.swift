@@ -25,7 +25,8 @@ extension SchedulerLoop {
             firstCause = known ?? "task \(tasks[cause].id) did not end with a value: \(last)"
             payload = tasks[cause].outcome
         } else {
-            detail = words(of: entry, status, reason)
+            detail =
+                reason == .unservable ? unservableWords(task, entry) : words(of: entry, status, reason)
         }
         tasks.make(
             MadeOutcome(
@@ -88,13 +89,10 @@ extension SchedulerLoop {
             return "\(task) was not run: a task that it depends on did not end with a value"
         case .sessionClosed:
             return "\(task) was dropped\(place): its session is closed"
-        case .unservable:
-            return "\(task) cannot be run by any worker of this cluster"
         case .executionTimeout:
             return "\(task) ran longer than its timeout\(place)"
-        case .none, .initializerFailed, .notSerializable, .limitExceeded, .unknownOption,
-            .functionNotLoadable,
-            .malformed, .argumentsNotLoadable:
+        case .none, .initializerFailed, .notSerializable, .limitExceeded, .unknownOption, .unservable,
+            .functionNotLoadable, .malformed, .argumentsNotLoadable:
             return "\(task) ended as \(status)\(place)"
         }
     }

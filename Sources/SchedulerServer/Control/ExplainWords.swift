@@ -43,8 +43,10 @@ extension SchedulerLoop {
                     + "\(stateWords(core.id(of: first)))"
                 : "waits for \(missing) tasks that it depends on, among them \(core.id(of: first)), "
                     + "which \(stateWords(core.id(of: first)))"
-        case .noWorkerProvides(let requirement, let workers, let draining):
-            return noWorkerWords(requirements[requirement], workers: workers, draining: draining)
+        case .noWorkerProvides(let requirement, let workers, let draining, let refusedAt):
+            let refusal =
+                refusedAt.map { "; it is refused in \(wholeSeconds(until: $0)) s unless one joins" } ?? ""
+            return noWorkerWords(requirements[requirement], workers: workers, draining: draining) + refusal
         case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
             let sharing = sessions > 1 ? ", and \(sessions) sessions take turns" : ""
             return
@@ -86,27 +88,10 @@ extension SchedulerLoop {
                 + "draining; start another"
         }
         switch requirement {
-        case .pickle, .anyPython:
-            return "\(wanted): connected workers have \(pythonsPresent())"
-        case .swift(let function):
-            return
-                "\(wanted): none of \(counted(workers, "connected worker")) has registered \(function); "
-                + "start one with `isthmus worker --swift EXECUTABLE` whose TaskRegistry contains it"
+        case .pickle, .anyPython, .swift:
+            return "\(wanted), which none of \(counted(workers, "connected worker")) has; "
+                + remedy(requirement)
         }
-    }
-
-    /// "3.11 (2 workers), 3.12 (1 worker)".
-    private func pythonsPresent() -> String {
-        var found: [(python: String, workers: UInt32)] = []
-        for worker in peers.allWorkers() {
-            let python = (worker.about.python ?? "no Python") + (worker.isDraining ? ", draining" : "")
-            if let place = found.firstIndex(where: { $0.python == python }) {
-                found[place].workers += 1
-            } else {
-                found.append((python, 1))
-            }
-        }
-        return found.map { "\($0.python) (\(counted($0.workers, "worker")))" }.joined(separator: ", ")
     }
 
     private func endedWords(_ task: TaskSummary) -> String {
@@ -164,12 +149,16 @@ extension SchedulerLoop {
 
     private func name(_ slot: WorkerSlot) -> String { peers.worker(slot)?.displayName ?? "?" }
 
+    private func wholeSeconds(until instant: Instant) -> Int64 {
+        max(0, (instant - now).nanoseconds + 999_999_999) / 1_000_000_000
+    }
+
     private func seconds(_ since: Instant) -> String {
         let milliseconds = max(0, (now - since).nanoseconds / 1_000_000)
         return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
     }
 
-    private func counted(_ count: UInt32, _ what: String) -> String {
+    func counted(_ count: UInt32, _ what: String) -> String {
         "\(count) \(what)\(count == 1 ? "" : "s")"
     }
 }

@@ -1,0 +1,72 @@
+// What to say of a task that no connected worker can run: what was asked, what is there, and what to do.
+
+import SchedulerCore
+import TaskModel
+
+extension SchedulerLoop {
+    /// Why a task was refused after the grace period.
+    func unservableWords(_ task: TaskSlot, _ entry: TaskEntry) -> String {
+        guard let requirement = core.snapshot(of: task)?.requirement else {
+            return "task \(entry.id) was refused: no connected worker can run it"
+        }
+        let workers = counted(UInt32(peers.workerCount), "connected worker")
+        let seconds = configuration.unservableGrace.nanoseconds / 1_000_000_000
+        return "task \(entry.id) was refused: it needs a worker with \(requirements[requirement]), and for "
+            + "\(seconds) s none of \(workers) had it; \(remedy(requirements[requirement]))"
+    }
+
+    /// What there is instead, and how to get what is missing.
+    func remedy(_ requirement: Requirement) -> String {
+        switch requirement {
+        case .pickle, .anyPython:
+            return "they have \(pythonsPresent()): run the client with one of these, or start a worker with "
+                + "--python"
+        case .swift(let function):
+            return "\(registered(near: function)); check the name, or start a worker with "
+                + "`isthmus worker --swift EXECUTABLE` whose TaskRegistry contains it"
+        }
+    }
+
+    /// "3.11 (2 workers), 3.12 (1 worker)".
+    private func pythonsPresent() -> String {
+        var found: [(python: String, workers: UInt32)] = []
+        for worker in peers.allWorkers() {
+            let python = (worker.about.python ?? "no Python") + (worker.isDraining ? ", draining" : "")
+            if let place = found.firstIndex(where: { $0.python == python }) {
+                found[place].workers += 1
+            } else {
+                found.append((python, 1))
+            }
+        }
+        return found.map { "\($0.python) (\(counted($0.workers, "worker")))" }.joined(separator: ", ")
+    }
+
+    /// The registered names that look most like this one.
+    private func registered(near name: String) -> String {
+        var names: Set<String> = []
+        for worker in peers.allWorkers() { names.formUnion(worker.swiftFunctions) }
+        if names.isEmpty { return "no Swift function is registered" }
+        let nearest = names.map { (distance: editDistance($0, name), name: $0) }.sorted { $0 < $1 }
+        let shown = nearest.prefix(Self.namesShownMax).map(\.name).joined(separator: ", ")
+        return nearest.count > Self.namesShownMax
+            ? "the nearest of \(nearest.count) registered names are \(shown)" : "registered are \(shown)"
+    }
+
+    private static var namesShownMax: Int { 3 }
+}
+
+/// Insertions, deletions and substitutions that turn one word into the other (Levenshtein).
+func editDistance(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left.utf8), Array(right.utf8))
+    var row = Array(0...right.count)
+    for (i, byte) in left.enumerated() {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for (j, other) in right.enumerated() {
+            let substituted = diagonal + (byte == other ? 0 : 1)
+            diagonal = row[j + 1]
+            row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
+        }
+    }
+    return row[right.count]
+}
