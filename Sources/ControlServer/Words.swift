@@ -35,6 +35,7 @@ extension OutcomeReason {
         case .malformed: "malformed"
         case .sessionClosed: "session closed"
         case .argumentsNotLoadable: "arguments not loadable"
+        case .deadlineExceeded: "deadline exceeded"
         }
     }
 }

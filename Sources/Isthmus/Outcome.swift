@@ -102,7 +102,7 @@ struct ReceivedOutcome: Sendable {
             case .memoryLimit: return .memoryLimit(failure)
             case .dependencyFailed: return .dependencyFailed(failure)
             case .notSerializable: return .resultNotDecodable(failure)
-            case .executionTimeout: return .timedOut(failure)
+            case .executionTimeout, .deadlineExceeded: return .timedOut(failure)
             case .none, .workerLost, .notIdempotent, .initializerFailed, .limitExceeded, .unknownOption,
                 .unservable, .clientRequest, .functionNotLoadable, .malformed, .sessionClosed,
                 .argumentsNotLoadable:

@@ -10,14 +10,24 @@ package struct TaskOptions: Hashable, Sendable, BitwiseCopyable {
     package var needsNeutral: Bool
     /// Larger runs earlier; clamped to `Priority.range`.
     package var priority: Int8
+    /// Before the first retry; doubled with each further one. 0: at once.
+    package var backoffMilliseconds: UInt32
+    /// The longest delay before a retry. 0: `Limits.backoffMax`.
+    package var backoffMaxMilliseconds: UInt32
+    /// From the submission to the end, whatever happens between. 0: none.
+    package var deadlineMilliseconds: UInt32
 
     package init(
-        retries: UInt16 = 0, idempotent: Bool = true, needsNeutral: Bool = false, priority: Int8 = 0
+        retries: UInt16 = 0, idempotent: Bool = true, needsNeutral: Bool = false, priority: Int8 = 0,
+        backoffMilliseconds: UInt32 = 0, backoffMaxMilliseconds: UInt32 = 0, deadlineMilliseconds: UInt32 = 0
     ) {
         self.retries = retries
         self.idempotent = idempotent
         self.needsNeutral = needsNeutral
         self.priority = priority
+        self.backoffMilliseconds = backoffMilliseconds
+        self.backoffMaxMilliseconds = backoffMaxMilliseconds
+        self.deadlineMilliseconds = deadlineMilliseconds
     }
 }
 

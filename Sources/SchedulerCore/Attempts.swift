@@ -29,14 +29,14 @@ extension Scheduler {
             self.end(task, end, now: now, into: &actions)
         case .cancel:
             conclude(task, .cancelled, .clientRequest, now: now, into: &actions)
+        case .expire:
+            conclude(task, .timedOut, .deadlineExceeded, now: now, into: &actions)
         case .retry:
-            tasks[task].retriesLeft -= 1
-            counters.retried += 1
-            requeue(task)
+            retry(task, now: now)
         case .repeatAfterCrash:
             tasks[task].crashes += 1
             counters.repeated += 1
-            requeue(task)
+            requeue(task, now: now)
         case .lose:
             lose(task, now: now, into: &actions)
         }
@@ -47,6 +47,7 @@ extension Scheduler {
     private enum Sequel {
         case commit
         case cancel
+        case expire
         case retry
         case repeatAfterCrash
         case lose
@@ -55,12 +56,15 @@ extension Scheduler {
     private func sequel(_ task: UInt32, _ report: AttemptReport) -> Sequel {
         let row = tasks[task]
         if row.flags.contains(.cancelled) { return report.status == .cancelled ? .commit : .cancel }
+        if row.flags.contains(.expired) { return .expire }
         let isWanted = !row.flags.contains(.cancelledUnlessStarted)
         switch report.status {
         case .value, .cancelled, .timedOut, .refused:
             return .commit
         case .exception:
-            return report.reason == .none && row.retriesLeft > 0 && isWanted ? .retry : .commit
+            let isRetried =
+                report.reason == .none && report.isRetryable && row.retriesLeft > 0 && isWanted
+            return isRetried ? .retry : .commit
         case .lost:
             switch report.reason {
             case .executorCrashed, .memoryLimit:
@@ -72,9 +76,22 @@ extension Scheduler {
             case .none, .notIdempotent, .dependencyFailed, .initializerFailed, .notSerializable,
                 .limitExceeded,
                 .unknownOption, .unservable, .executionTimeout, .clientRequest, .functionNotLoadable,
-                .malformed, .sessionClosed, .argumentsNotLoadable:
+                .malformed, .sessionClosed, .argumentsNotLoadable, .deadlineExceeded:
                 return .commit
             }
+        }
+    }
+
+    private mutating func retry(_ task: UInt32, now: Instant) {
+        tasks[task].retriesLeft -= 1
+        counters.retried += 1
+        let row = tasks[task]
+        if row.policy == .none {
+            requeue(task, now: now)
+        } else {
+            let policy = policies[row.policy]
+            let delay = policy.delay(retry: UInt32(policy.retries - row.retriesLeft), of: taskID(task))
+            self.delay(task, until: now + delay)
         }
     }
 
@@ -110,7 +127,7 @@ extension Scheduler {
         }
         counters.returned += 1
         unhold(slot.index)
-        requeueUnlessCancelled(slot.index, now: now, into: &actions)
+        requeueIfWanted(slot.index, now: now, into: &actions)
         announce(now: now, into: &actions)
     }
 
@@ -127,6 +144,8 @@ extension Scheduler {
             return
         case .waiting:
             break
+        case .delayed:
+            timers.void += 1
         case .ready:
             queues.remove(task, &tasks)
         case .recording:
@@ -148,6 +167,8 @@ extension Scheduler {
         if flags.contains(.cancelled) { return }
         if alsoRunning {
             tasks[slot.index].flags.insert(.cancelled)
+            // One whose deadline passed is being stopped already.
+            if flags.contains(.expired) { return }
             actions.append(.stop(slot, attempt: attempt, on: workers.slot(worker)))
         } else if !flags.contains(.started), !flags.contains(.cancelledUnlessStarted) {
             tasks[slot.index].flags.insert(.cancelledUnlessStarted)

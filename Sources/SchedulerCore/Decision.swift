@@ -144,6 +144,6 @@ extension Scheduler {
 
     private func isTakeable(_ row: TaskRecord) -> Bool {
         guard case .assigned = row.phase, row.steals < Limits.stealsPerTaskMax else { return false }
-        return row.flags.isDisjoint(with: [.started, .retracting, .cancelled, .cancelledUnlessStarted])
+        return row.flags.isDisjoint(with: [.started, .retracting]) && row.flags.isDisjoint(with: .unwanted)
     }
 }

@@ -27,6 +27,7 @@ extension Scheduler {
             at: now, status: end.status, reason: end.reason, codec: end.codec, conversion: .none,
             cause: end.cause, causeGeneration: end.cause == .none ? 0 : tasks[end.cause].generation)
         tasks.enter(.ended(ending), task)
+        voidDeadline(task)
         remember(task, end, now: now)
         if isConversion {
             // Internal: what it made can be made again, so nothing is recorded, and nobody waits for it.
@@ -86,7 +87,7 @@ extension Scheduler {
             if ending.codec == .pickle, tasks[consumer].flags.contains(.needsNeutral) {
                 _ = conversion(of: task, for: consumer, now: now)
             } else {
-                supplied(consumer)
+                supplied(consumer, now: now)
             }
         }
     }
@@ -101,7 +102,7 @@ extension Scheduler {
             let needsIt = tasks[consumer].flags.contains(.needsNeutral)
             if ending.status == .value {
                 edge = edges[edge].nextOfProducer
-                if needsIt { supplied(consumer) }
+                if needsIt { supplied(consumer, now: now) }
             } else {
                 edge = edges.nextConsumer(after: edge)
                 if needsIt { fail(consumer, because: task, now: now, into: &actions) }
@@ -109,26 +110,35 @@ extension Scheduler {
         }
     }
 
-    private mutating func supplied(_ consumer: UInt32) {
+    private mutating func supplied(_ consumer: UInt32, now: Instant) {
         guard case .waiting(let missing) = tasks[consumer].phase else {
             preconditionFailure("a consumer waits until it has all values")
         }
         tasks.update(.waiting(missing: missing - 1), consumer)
-        if missing == 1 { becomeReady(consumer) }
+        if missing == 1 { becomeReady(consumer, now: now) }
     }
 
     // MARK: Again
 
     /// Back to the front of its session's queue.
-    mutating func requeue(_ task: UInt32) {
-        tasks.enter(.ready, task)
+    mutating func requeue(_ task: UInt32, now: Instant) {
+        tasks.enter(.ready(since: now), task)
         queues.prepend(task, &tasks)
         noteIfUnserved(tasks[task].requirement)
     }
 
-    mutating func requeueUnlessCancelled(_ task: UInt32, now: Instant, into actions: inout [Action]) {
+    mutating func requeueIfWanted(_ task: UInt32, now: Instant, into actions: inout [Action]) {
+        if tasks[task].flags.isDisjoint(with: .unwanted) {
+            requeue(task, now: now)
+        } else {
+            concludeUnwanted(task, now: now, into: &actions)
+        }
+    }
+
+    /// A cancel decides before a deadline, whichever came first: it is what somebody asked for.
+    private mutating func concludeUnwanted(_ task: UInt32, now: Instant, into actions: inout [Action]) {
         if tasks[task].flags.isDisjoint(with: .anyCancel) {
-            requeue(task)
+            conclude(task, .timedOut, .deadlineExceeded, now: now, into: &actions)
         } else {
             conclude(task, .cancelled, .clientRequest, now: now, into: &actions)
         }
@@ -137,8 +147,8 @@ extension Scheduler {
     /// Its attempt left for a worker that will not report on it. It may have run.
     mutating func lose(_ task: UInt32, now: Instant, into actions: inout [Action]) {
         let row = tasks[task]
-        if !row.flags.isDisjoint(with: .anyCancel) {
-            conclude(task, .cancelled, .clientRequest, now: now, into: &actions)
+        if !row.flags.isDisjoint(with: .unwanted) {
+            concludeUnwanted(task, now: now, into: &actions)
         } else if !row.flags.contains(.idempotent) {
             conclude(task, .lost, .notIdempotent, now: now, into: &actions)
         } else if row.losses >= Limits.workerLossesMax {
@@ -146,7 +156,7 @@ extension Scheduler {
         } else {
             tasks[task].losses += 1
             counters.repeated += 1
-            requeue(task)
+            requeue(task, now: now)
         }
     }
 
@@ -175,6 +185,8 @@ extension Scheduler {
     mutating func drop(_ task: UInt32, into actions: inout [Action]) {
         actions.append(.forget(tasks.slot(task)))
         let row = tasks[task]
+        voidDeadline(task)
+        policies.giveBack(row.policy)
         tasks.unlink(task, fromSession: &sessions[row.session].firstTask)
         if !row.flags.contains(.conversion) {
             sequences.remove(row.sequence, in: &sessions[row.session].directory)

@@ -30,11 +30,13 @@ package struct AttemptReport: Sendable, BitwiseCopyable {
     package var reason: OutcomeReason
     /// Codec of the value; meaningful when the status is `value`.
     package var codec: Codec
+    /// False: an exception that the task's `retry_on` does not name.
+    package var isRetryable: Bool
     package var ranMicroseconds: UInt32
 
     package init(
         task: TaskSlot, attempt: UInt32, worker: WorkerSlot, status: OutcomeStatus, reason: OutcomeReason,
-        codec: Codec, ranMicroseconds: UInt32
+        codec: Codec, isRetryable: Bool = true, ranMicroseconds: UInt32
     ) {
         self.task = task
         self.attempt = attempt
@@ -42,6 +44,7 @@ package struct AttemptReport: Sendable, BitwiseCopyable {
         self.status = status
         self.reason = reason
         self.codec = codec
+        self.isRetryable = isRetryable
         self.ranMicroseconds = ranMicroseconds
     }
 }

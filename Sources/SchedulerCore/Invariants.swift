@@ -17,7 +17,8 @@ extension Scheduler {
         if !unannounced.isEmpty {
             return InvariantViolation(rule: "every end is announced", row: unannounced[0])
         }
-        return violationOfTasks() ?? violationOfEdges() ?? violationOfQueues() ?? violationOfWorkers()
+        return violationOfTasks() ?? violationOfTimers() ?? violationOfVoidTimers()
+            ?? violationOfEdges() ?? violationOfQueues() ?? violationOfWorkers()
             ?? violationOfSessions()
     }
 
@@ -49,6 +50,33 @@ extension Scheduler {
             }
         }
         return counts == tasks.counts ? nil : InvariantViolation(rule: "phases are counted", row: 0)
+    }
+
+    private func violationOfTimers() -> InvariantViolation? {
+        var (expected, policies) = (0, 0)
+        for index in tasks.rows.indices where tasks.rows[index].phase.name != .vacant {
+            let row = tasks.rows[index]
+            if row.flags.contains(.hasDeadline) {
+                expected += 1
+                if row.phase.ending != nil {
+                    return InvariantViolation(rule: "an ended task has no deadline", row: UInt32(index))
+                }
+            }
+            if row.phase.name == .delayed { expected += 1 }
+            if row.policy != .none { policies += 1 }
+        }
+        for position in 0..<timers.heap.count where isValid(timers.heap[position]) { expected -= 1 }
+        if expected != 0 {
+            return InvariantViolation(rule: "each deadline and delay has its timer", row: 0)
+        }
+        return (policies == 0) == (self.policies.count == 0)
+            ? nil : InvariantViolation(rule: "policies go with their tasks", row: 0)
+    }
+
+    private func violationOfVoidTimers() -> InvariantViolation? {
+        var void = 0
+        for position in 0..<timers.heap.count where !isValid(timers.heap[position]) { void += 1 }
+        return void == timers.void ? nil : InvariantViolation(rule: "void timers are counted", row: 0)
     }
 
     private func isForgettable(_ row: TaskRecord) -> Bool {

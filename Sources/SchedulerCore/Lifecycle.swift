@@ -15,6 +15,8 @@ package enum TaskPhase: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case vacant
     /// Dependencies (or conversions of their values) have not ended.
     case waiting
+    /// Its function raised; the next attempt waits for its delay to end.
+    case delayed
     /// In a queue for a worker.
     case ready
     /// A worker is chosen; the dispatch of a task that is not idempotent is being recorded first.
@@ -35,33 +37,41 @@ package enum Lifecycle {
         case .vacant:
             switch to {
             case .waiting: "submitted"
-            case .vacant, .ready, .recording, .assigned, .ended, .settled: nil
+            case .vacant, .delayed, .ready, .recording, .assigned, .ended, .settled: nil
             }
         case .waiting:
             switch to {
             case .ready: "every dependency has a value"
-            case .ended: "cancelled, or a dependency failed"
+            case .ended: "cancelled, expired, or a dependency failed"
             case .vacant: "session closed"
-            case .waiting, .recording, .assigned, .settled: nil
+            case .waiting, .delayed, .recording, .assigned, .settled: nil
+            }
+        case .delayed:
+            switch to {
+            case .ready: "delay over"
+            case .ended: "cancelled or expired"
+            case .vacant: "session closed"
+            case .waiting, .delayed, .recording, .assigned, .settled: nil
             }
         case .ready:
             switch to {
             case .assigned: "placed on a worker"
             case .recording: "placed on a worker, not idempotent"
-            case .ended: "cancelled, or refused because no worker can run it"
+            case .ended: "cancelled, expired, or refused because no worker can run it"
             case .vacant: "session closed"
-            case .waiting, .ready, .settled: nil
+            case .waiting, .delayed, .ready, .settled: nil
             }
         case .recording:
             switch to {
             case .assigned: "dispatch recorded"
             case .ready: "worker lost"
-            case .ended: "cancelled"
+            case .ended: "cancelled or expired"
             case .vacant: "session closed"
-            case .waiting, .recording, .settled: nil
+            case .waiting, .delayed, .recording, .settled: nil
             }
         case .assigned:
             switch to {
+            case .delayed: "retried after a delay"
             case .ready: "returned unstarted, retried, or repeated after a loss"
             case .ended: "outcome committed"
             case .vacant: "session closed"
@@ -71,12 +81,12 @@ package enum Lifecycle {
             switch to {
             case .settled: "outcome recorded and delivered"
             case .vacant: "session closed"
-            case .waiting, .ready, .recording, .assigned, .ended: nil
+            case .waiting, .delayed, .ready, .recording, .assigned, .ended: nil
             }
         case .settled:
             switch to {
             case .vacant: "released, and no task needs its value"
-            case .waiting, .ready, .recording, .assigned, .ended, .settled: nil
+            case .waiting, .delayed, .ready, .recording, .assigned, .ended, .settled: nil
             }
         }
     }
@@ -102,7 +112,8 @@ enum Phase: BitwiseCopyable {
     case vacant(next: UInt32)
     /// `missing` edges to producers whose value is not there yet.
     case waiting(missing: UInt32)
-    case ready
+    case delayed(until: Instant)
+    case ready(since: Instant)
     case recording(Holding)
     case assigned(Holding)
     case ended(Ending)
@@ -112,6 +123,7 @@ enum Phase: BitwiseCopyable {
         switch self {
         case .vacant: .vacant
         case .waiting: .waiting
+        case .delayed: .delayed
         case .ready: .ready
         case .recording: .recording
         case .assigned: .assigned
@@ -124,7 +136,7 @@ enum Phase: BitwiseCopyable {
     var holding: Holding? {
         switch self {
         case .recording(let holding), .assigned(let holding): holding
-        case .vacant, .waiting, .ready, .ended, .settled: nil
+        case .vacant, .waiting, .delayed, .ready, .ended, .settled: nil
         }
     }
 
@@ -132,7 +144,7 @@ enum Phase: BitwiseCopyable {
     var ending: Ending? {
         switch self {
         case .ended(let ending), .settled(let ending): ending
-        case .vacant, .waiting, .ready, .recording, .assigned: nil
+        case .vacant, .waiting, .delayed, .ready, .recording, .assigned: nil
         }
     }
 }

@@ -37,6 +37,7 @@ extension Scheduler {
             switch tasks[task].phase {
             case .ready: queues.remove(task, &tasks)
             case .recording, .assigned: unhold(task)
+            case .delayed: timers.void += 1
             case .waiting, .ended, .settled: break
             case .vacant: preconditionFailure("a session's task has a row")
             }
@@ -85,7 +86,7 @@ extension Scheduler {
             let task = workers[worker].held.tail
             let hadLeft = tasks[task].phase.name == .assigned
             unhold(task)
-            if hadLeft { lose(task, now: now, into: &actions) } else { requeue(task) }
+            if hadLeft { lose(task, now: now, into: &actions) } else { requeue(task, now: now) }
             announce(now: now, into: &actions)
         }
         workers.close(worker)

@@ -11,6 +11,7 @@ extension Scheduler {
             status.slots += Int(worker.slots)
         }
         status.waiting = count(.waiting)
+        status.delayed = count(.delayed)
         status.ready = count(.ready)
         status.held = count(.recording) + count(.assigned)
         status.kept = count(.ended) + count(.settled)
@@ -46,7 +47,7 @@ extension Scheduler {
         let last = UInt32(min(tasks.rows.count, Int(row) + Limits.listedRowsMax))
         while row < last, page.count < limit {
             switch tasks[row].phase {
-            case .waiting, .ready, .recording, .assigned: page.append(picture(row))
+            case .waiting, .delayed, .ready, .recording, .assigned: page.append(picture(row))
             case .vacant, .ended, .settled: break
             }
             row += 1
@@ -113,6 +114,8 @@ extension Scheduler {
             return nil
         case .waiting(let missing):
             return .waitsForDependencies(missing: missing, first: firstMissing(slot.index))
+        case .delayed(let until):
+            return .waitsForRetry(attempt: row.attempt + 1, until: until)
         case .ready:
             return explainReady(row)
         case .recording(let holding):
@@ -121,6 +124,9 @@ extension Scheduler {
             let worker = workers.slot(holding.worker)
             if row.flags.contains(.cancelled) {
                 return .stopping(on: worker, attempt: row.attempt, since: holding.since)
+            }
+            if row.flags.contains(.expired) {
+                return .expiring(on: worker, attempt: row.attempt, since: holding.since)
             }
             return row.flags.contains(.started)
                 ? .running(on: worker, attempt: row.attempt, since: holding.since)

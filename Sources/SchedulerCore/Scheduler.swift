@@ -14,7 +14,8 @@
 // call is O(1), plus the dependencies of a task where it has some; after warm-up nothing is allocated.
 //
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
-// their effect on dependants), Decision (placing and taking back), Membership (sessions and workers).
+// their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back), Membership
+// (sessions and workers).
 
 package import TaskModel
 
@@ -29,6 +30,8 @@ package struct Scheduler: ~Copyable {
     var estimates = Estimates()
     var unserved = UnservedRequirements()
     var log = RecordLog()
+    var timers = Timers()
+    var policies = RetryPolicies()
     var history = History()
     var counters = Counters()
     /// Sessions to which an `accept` is due.
@@ -61,17 +64,22 @@ package struct Scheduler: ~Copyable {
         }
     }
 
-    /// Once per turn, after all waiting facts: places what is ready, and takes work back for idle workers.
+    /// Once per turn, after all waiting facts: does what is due, places what is ready, takes work back for
+    /// idle workers.
     package mutating func decide(now: Instant, into actions: inout [Action]) {
-        place(now: now, into: &actions)
-        takeBack(into: &actions)
+        // While deadlines that passed are not dealt with, nothing starts: it might be one of them.
+        if fireTimers(now: now, into: &actions) {
+            place(now: now, into: &actions)
+            takeBack(into: &actions)
+        }
         refuseUnserved(now: now, into: &actions)
         flushAccepts(into: &actions)
     }
 
-    /// Earliest instant at which `decide` must run without a new fact.
+    /// Earliest instant at which `decide` must run without a new fact. (Leases and execution timeouts are
+    /// kept by the session and the worker.)
     package var wakeUp: Instant? {
-        let wakeUp = unservedWakeUp
+        let wakeUp = min(unservedWakeUp, timers.heap.first?.at ?? .distantFuture)
         return wakeUp == .distantFuture ? nil : wakeUp
     }
 
@@ -144,6 +152,8 @@ package struct Scheduler: ~Copyable {
 
     /// Set in the sequence numbers of internal tasks, which consist of generation and row below it.
     static let internalBit: UInt64 = 1 << 63
+
+    func isLive(_ task: TaskSlot) -> Bool { tasks.isCurrent(task) }
 
     func taskID(_ row: UInt32) -> TaskID {
         TaskID(session: sessions[tasks[row].session].id, sequence: tasks[row].sequence)

@@ -70,6 +70,7 @@ package struct StatusSnapshot: Equatable, Sendable, BitwiseCopyable {
     /// Slots of workers that are not draining.
     package var slots = 0
     package var waiting = 0
+    package var delayed = 0
     package var ready = 0
     /// `recording` and `assigned`.
     package var held = 0
@@ -91,6 +92,10 @@ package struct Counters: Equatable, Sendable, BitwiseCopyable {
     package var assigned: UInt64 = 0
     /// Attempts again after an exception.
     package var retried: UInt64 = 0
+    /// Of these, those that waited before.
+    package var delayed: UInt64 = 0
+    /// Tasks whose deadline passed before they had ended.
+    package var expired: UInt64 = 0
     /// Attempts again after the loss of an executor or worker.
     package var repeated: UInt64 = 0
     package var returned: UInt64 = 0
@@ -106,6 +111,8 @@ package struct Counters: Equatable, Sendable, BitwiseCopyable {
 package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     /// `missing` dependencies have not ended; `first` is one of them (a conversion possibly).
     case waitsForDependencies(missing: UInt32, first: TaskSlot)
+    /// Its function raised; this attempt starts after a delay.
+    case waitsForRetry(attempt: UInt32, until: Instant)
     /// No worker that takes tasks meets the requirement; `workers` are connected, of which `draining` take
     /// no more tasks. It is refused at that instant unless one joins.
     case noWorkerProvides(RequirementID, workers: UInt32, draining: UInt32, refusedAt: Instant?)
@@ -119,6 +126,8 @@ package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     case running(on: WorkerSlot, attempt: UInt32, since: Instant)
     /// The worker was asked to stop it.
     case stopping(on: WorkerSlot, attempt: UInt32, since: Instant)
+    /// The same, because its deadline has passed.
+    case expiring(on: WorkerSlot, attempt: UInt32, since: Instant)
     /// `cause`: a dependency that failed, if it is still known.
     case ended(OutcomeStatus, OutcomeReason, cause: TaskSlot?)
 }

@@ -31,8 +31,11 @@ extension Scheduler {
         counters.submitted += 1
         let slot = tasks.slot(task)
         actions.append(.record(log.append(.submitted(slot)), .submitted(slot)))
+        if options.deadlineMilliseconds > 0 {
+            setDeadline(task, at: now + .milliseconds(Int64(options.deadlineMilliseconds)))
+        }
         if dependencies.isEmpty {
-            becomeReady(task)
+            becomeReady(task, now: now)
         } else {
             connect(task, dependencies, now: now, into: &actions)
         }
@@ -96,6 +99,7 @@ extension Scheduler {
         if options.needsNeutral { row.flags.insert(.needsNeutral) }
         row.retriesLeft = options.idempotent ? options.retries : 0
         row.priority = options.priority
+        row.policy = options.idempotent ? policies.take(options) : .none
         row.lane = queues.lane(
             ReadyQueues.queue(requirement, priority: options.priority), session: session,
             firstOfSession: &sessions[session].firstLane)
@@ -124,7 +128,7 @@ extension Scheduler {
             fail(task, because: failed, now: now, into: &actions)
             announce(now: now, into: &actions)
         } else if missing == 0 {
-            becomeReady(task)
+            becomeReady(task, now: now)
         }
     }
 
@@ -163,12 +167,12 @@ extension Scheduler {
             tasks.update(.ended(ending), producer)
         }
         counters.conversions += 1
-        becomeReady(task)
+        becomeReady(task, now: now)
         return task
     }
 
-    mutating func becomeReady(_ task: UInt32) {
-        tasks.enter(.ready, task)
+    mutating func becomeReady(_ task: UInt32, now: Instant) {
+        tasks.enter(.ready(since: now), task)
         queues.append(task, &tasks)
         noteIfUnserved(tasks[task].requirement)
     }

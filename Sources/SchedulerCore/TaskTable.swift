@@ -29,10 +29,16 @@ struct TaskFlags: OptionSet, BitwiseCopyable {
     static let started = TaskFlags(rawValue: 1 << 6)
     /// The worker was asked to give the present attempt back.
     static let retracting = TaskFlags(rawValue: 1 << 7)
+    /// It has a timer for its deadline.
+    static let hasDeadline = TaskFlags(rawValue: 1 << 8)
+    /// Its deadline passed while a worker had it: it ends as timed out whatever its attempt reports.
+    static let expired = TaskFlags(rawValue: 1 << 9)
 
     /// What is true of one attempt only.
     static let ofAttempt: TaskFlags = [.started, .retracting]
     static let anyCancel: TaskFlags = [.cancelled, .cancelledUnlessStarted]
+    /// No further attempt is wanted.
+    static let unwanted: TaskFlags = [.cancelled, .cancelledUnlessStarted, .expired]
 }
 
 /// One row. Fields are ordered by size, so that no padding lies between them.
@@ -59,6 +65,8 @@ struct TaskRecord: BitwiseCopyable {
     var producers: UInt32
     /// Of a conversion: the task whose value it converts.
     var source: UInt32
+    /// Number in `RetryPolicies`; none if it is tried again at once.
+    var policy: UInt32
     var flags: TaskFlags
     var retriesLeft: UInt16
     var losses: UInt8
@@ -185,13 +193,16 @@ extension TaskRecord {
             phase: .vacant(next: .none), sequence: 0, submitted: .origin, generation: 0, session: .none,
             function: 0, requirement: 0, attempt: 0, lane: .none, next: .none, previous: .none,
             nextOfSession: .none, previousOfSession: .none, consumers: .none, producers: .none, source: .none,
-            flags: [], retriesLeft: 0, losses: 0, crashes: 0, steals: 0, priority: 0)
+            policy: .none, flags: [], retriesLeft: 0, losses: 0, crashes: 0, steals: 0, priority: 0)
     }
 }
 
 extension Scheduler {
     /// Memory of a task without dependencies, but for its few bytes in the index of its session.
     package static var bytesPerTask: Int { MemoryLayout<TaskRecord>.stride }
+
+    /// Timers kept, void ones included.
+    package var timersKept: Int { timers.heap.count }
 
     /// Pages of sequence numbers in use, a kilobyte each.
     package var indexPages: Int { sequences.pagesInUse }

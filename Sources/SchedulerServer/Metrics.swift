@@ -117,7 +117,8 @@ extension SchedulerLoop {
         let total = totals()
         let status = core.status()
         meters.report(
-            total, unfinished: status.waiting + status.ready + status.held, workers: peers.workerCount,
+            total, unfinished: status.waiting + status.delayed + status.ready + status.held,
+            workers: peers.workerCount,
             clients: peers.clientCount, now: now)
         let counts = taskCounts()
         publish(.progress(counts, total))

@@ -69,7 +69,7 @@ extension SchedulerLoop {
 
     private mutating func finishOrPart(until: Instant) {
         let status = core.status()
-        let unfinished = status.waiting + status.ready + status.held
+        let unfinished = status.waiting + status.delayed + status.ready + status.held
         let canFinish = unfinished > 0 && status.slots + status.held > 0
         let isDelivered = peers.allClients().allSatisfy { $0.link.isDrained && $0.deferred.isEmpty }
         if !signal.isUrgent, now < until, canFinish || !isDelivered { return }

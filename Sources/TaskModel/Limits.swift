@@ -84,6 +84,12 @@ package enum Limits {
     package static let executorCrashesMax = 2
     /// An attempt lost with its worker is repeated without blame, but not for ever.
     package static let workerLossesMax = 20
+    /// Longest delay between two attempts when the task names none: a service that is down for long is asked
+    /// twice a minute.
+    package static let backoffMax = Interval.seconds(30)
+    /// Deadlines and delays that are dealt with in one turn, so that a million of them at one instant do not
+    /// silence the scheduler.
+    package static let timersPerTurnMax = 4_096
     /// Time between the exception inside a task and the kill of its executor.
     package static let cancelGrace = Interval.milliseconds(1_000)
 

@@ -54,6 +54,8 @@ package enum OutcomeReason: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case sessionClosed = 15
     /// The arguments could not be unpickled.
     case argumentsNotLoadable = 16
+    /// Its deadline, counted from its acceptance, passed before it had ended.
+    case deadlineExceeded = 17
 }
 
 /// Who speaks on a connection. The raw values are those of the hello frame.
@@ -81,6 +83,6 @@ package enum OutcomePart: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case log = 3
     /// The traceback as UTF-8 text, for whoever cannot unpickle the exception.
     case traceback = 4
-    /// MessagePack map {class, message}: the exception for a peer that reads no pickle.
+    /// MessagePack map {class, message, bases}: the exception for a peer that reads no pickle.
     case exceptionSummary = 5
 }

@@ -25,6 +25,13 @@ struct Auditor {
         var outcome: OutcomeStatus?
         var deliveries = 0
         var mustBeCancelled = false
+        let deadline: Instant?
+        /// What the delay before the first and the longest before any retry is, in milliseconds.
+        let backoff: (first: Int64, longest: Int64)
+        /// A retry must not start before.
+        var notBefore = Instant.origin
+        /// It was stopped because of its deadline.
+        var mustTimeOut = false
         var isReleased = false
         var isForgotten = false
         var isInternal = false
@@ -35,6 +42,7 @@ struct Auditor {
     private(set) var complaints: [String] = []
     private(set) var recordedUpTo: UInt64 = 0
     private(set) var lastNumber: UInt64 = 0
+    private var now = Instant.origin
     private var closedSessions: Set<SessionID> = []
     private var openWorkers: [WorkerSlot: Set<UInt32>] = [:]
     private var draining: Set<WorkerSlot> = []
@@ -45,15 +53,29 @@ struct Auditor {
     // MARK: What goes in
 
     mutating func admitted(
-        _ slot: TaskSlot, _ id: TaskID, dependencies: [TaskSlot], options: TaskOptions, requirement: UInt32
+        _ slot: TaskSlot, _ id: TaskID, dependencies: [TaskSlot], options: TaskOptions, requirement: UInt32,
+        now: Instant
     ) {
         if let old = tasks[slot], !old.isForgotten { complain("\(id) got the slot of \(old.id)") }
         tasks[slot] = Record(
             id: id, dependencies: dependencies, isIdempotent: options.idempotent,
-            retries: options.idempotent ? Int(options.retries) : 0)
+            retries: options.idempotent ? Int(options.retries) : 0,
+            deadline: options.deadlineMilliseconds > 0
+                ? now + .milliseconds(Int64(options.deadlineMilliseconds)) : nil,
+            backoff: Self.backoff(options))
+        self.now = now
         needs[slot] = requirement
         slots.append(slot)
     }
+
+    private static func backoff(_ options: TaskOptions) -> (Int64, Int64) {
+        let longest = options.backoffMaxMilliseconds
+        let most = max(Limits.backoffMax.nanoseconds / 1_000_000, Int64(options.backoffMilliseconds))
+        return (Int64(options.backoffMilliseconds), longest > 0 ? Int64(longest) : most)
+    }
+
+    /// The scheduler has just decided.
+    mutating func decided(now: Instant) { self.now = now }
 
     mutating func opened(_ worker: WorkerSlot, provides: Set<UInt32>) { openWorkers[worker] = provides }
     mutating func drained(_ worker: WorkerSlot) { draining.insert(worker) }
@@ -84,7 +106,8 @@ struct Auditor {
         tasks[slot]?.mayHaveStarted = false
     }
 
-    mutating func finished(_ report: AttemptReport, _ verdict: Verdict) {
+    mutating func finished(_ report: AttemptReport, _ verdict: Verdict, now: Instant) {
+        self.now = now
         guard let record = tasks[report.task] else { return }
         let isCurrent = record.holder == report.worker && record.attempt == report.attempt
         let isOpen = !record.isForgotten && !closedSessions.contains(record.id.session)
@@ -101,7 +124,12 @@ struct Auditor {
 
     private mutating func count(_ report: AttemptReport) {
         switch (report.status, report.reason) {
-        case (.exception, .none): tasks[report.task]?.exceptions += 1
+        case (.exception, .none):
+            tasks[report.task]?.exceptions += 1
+            guard let record = tasks[report.task], record.backoff.first > 0 else { return }
+            let doubled = record.backoff.first << Int64(record.exceptions - 1)
+            let certain = Interval.microseconds(min(doubled, record.backoff.longest) * 1_000 / 2)
+            tasks[report.task]?.notBefore = now + certain
         case (.lost, .executorCrashed), (.lost, .memoryLimit): tasks[report.task]?.crashes += 1
         case (.lost, .workerLost): tasks[report.task]?.losses += 1
         default: break
@@ -112,7 +140,7 @@ struct Auditor {
     private func isOwedAnotherAttempt(_ report: AttemptReport) -> Bool {
         guard let record = tasks[report.task], !record.isUnwanted, record.isIdempotent else { return false }
         switch (report.status, report.reason) {
-        case (.exception, .none): return record.exceptions <= record.retries
+        case (.exception, .none): return report.isRetryable && record.exceptions <= record.retries
         case (.lost, .executorCrashed), (.lost, .memoryLimit):
             return record.crashes <= Limits.executorCrashesMax
         case (.lost, .workerLost): return true
@@ -143,19 +171,25 @@ struct Auditor {
                 complain("\(name(slot)) was given up, and may be started again")
             }
             if reason == .unservable { refused(slot, because: status) }
-            if let cause, tasks[cause]?.outcome == nil || tasks[cause]?.outcome == .value {
+            // An internal task that was refused before it was assigned is unknown here.
+            if let record = cause.flatMap({ tasks[$0] }), record.outcome == nil || record.outcome == .value {
                 complain("\(name(slot)) failed because of a task that did not")
+            }
+            if reason == .deadlineExceeded, tasks[slot]?.deadline ?? .distantFuture > now {
+                complain("\(name(slot)) timed out before its deadline")
             }
             ended(slot, status)
         case .deliver(let slot):
             delivered(slot)
         case .forget(let slot):
             forgotten(slot)
-        case .retract(let slot, let attempt, let worker), .stop(let slot, let attempt, let worker):
-            guard let record = tasks[slot] else { return complain("an unknown task is called back") }
-            if record.holder != worker || record.attempt != attempt {
-                complain("\(record.id): called back from where it is not")
-            }
+        case .stop(let slot, let attempt, let worker):
+            calledBack(slot, attempt, worker)
+            guard let record = tasks[slot], !record.mustBeCancelled else { return }
+            if record.deadline ?? .distantFuture > now { complain("\(record.id) was stopped for nothing") }
+            tasks[slot]?.mustTimeOut = true
+        case .retract(let slot, let attempt, let worker):
+            calledBack(slot, attempt, worker)
         case .notifyStarted(let slot):
             if tasks[slot]?.outcome != nil { complain("\(name(slot)) started after its end") }
         case .forgetSession, .drain:
@@ -173,6 +207,13 @@ struct Auditor {
         }
     }
 
+    private mutating func calledBack(_ slot: TaskSlot, _ attempt: UInt32, _ worker: WorkerSlot) {
+        guard let record = tasks[slot] else { return complain("an unknown task is called back") }
+        if record.holder != worker || record.attempt != attempt {
+            complain("\(record.id): called back from where it is not")
+        }
+    }
+
     private mutating func note(_ entry: Action.Entry, _ number: UInt64) {
         switch entry {
         case .submitted(let slot): tasks[slot]?.recordNumber = number
@@ -185,7 +226,8 @@ struct Auditor {
     private mutating func adopt(_ slot: TaskSlot, conversionOf source: TaskSlot) {
         guard let origin = tasks[source] else { return complain("a conversion of nothing") }
         tasks[slot] = Record(
-            id: origin.id, dependencies: [source], isIdempotent: true, retries: 0, isInternal: true)
+            id: origin.id, dependencies: [source], isIdempotent: true, retries: 0, deadline: nil,
+            backoff: (0, 0), isInternal: true)
         needs[slot] = needs[source]
         slots.append(slot)
     }
@@ -199,6 +241,11 @@ struct Auditor {
         if record.crashes > Limits.executorCrashesMax { complain("\(record.id) is poison and runs again") }
         if attempt <= record.attempt { complain("\(record.id): attempt \(attempt) after \(record.attempt)") }
         if record.mustBeCancelled { complain("\(record.id) was assigned after its cancel") }
+        if now < record.notBefore { complain("\(record.id) was tried again too soon") }
+        // The dispatch of one that is not idempotent leaves when it is recorded, between two decisions.
+        if record.isIdempotent, record.deadline ?? .distantFuture <= now {
+            complain("\(record.id) was assigned after its deadline")
+        }
         if let need = needs[slot], openWorkers[worker]?.contains(need) != true {
             complain("\(record.id) was assigned to a worker that cannot run it")
         }
@@ -228,6 +275,9 @@ struct Auditor {
         if record.holder != nil { complain("\(record.id) ended while a worker holds it") }
         if record.mustBeCancelled, status != .cancelled {
             complain("\(record.id) was cancelled and ended as \(status)")
+        }
+        if record.mustTimeOut, status != .timedOut, !record.isUnwanted {
+            complain("\(record.id) was stopped at its deadline and ended as \(status)")
         }
         tasks[slot]?.outcome = status
     }

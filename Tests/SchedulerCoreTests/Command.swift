@@ -51,9 +51,9 @@ struct Command {
     }
 
     /// `c1:3`, `c1:3'` or `c1:1..4`, from all words.
-    func tasks() throws -> [String] {
+    func tasks(besides others: Set<String> = []) throws -> [String] {
         var names: [String] = []
-        for word in words {
+        for word in words where !others.contains(word) {
             let halves = word.split(separator: ":").map(String.init)
             guard halves.count == 2 else { throw ScenarioError("\(word) is no task") }
             if halves[1].contains("..") {
@@ -66,6 +66,10 @@ struct Command {
     }
 
     func interval(_ key: String) throws -> Interval? { try pairs[key].map(Self.interval) }
+
+    func milliseconds(_ key: String) throws -> UInt32 {
+        UInt32((try interval(key) ?? .zero).nanoseconds / 1_000_000)
+    }
 
     func interval(at index: Int) throws -> Interval? {
         index < words.count ? try Self.interval(words[index]) : nil

@@ -74,7 +74,7 @@ struct RandomDriver: ~Copyable {
         switch step {
         case .submit: submit()
         case .submitAgain: submitAgain()
-        case .decide: scheduler.decide(now: now, into: &actions)
+        case .decide: decide()
         case .run: run()
         case .finish: finish()
         case .giveBack: giveBack()
@@ -122,7 +122,10 @@ struct RandomDriver: ~Copyable {
             let needsNeutral = random.percent(25)
             let options = TaskOptions(
                 retries: UInt16(random.below(3)), idempotent: random.percent(80), needsNeutral: needsNeutral,
-                priority: random.percent(15) ? Int8(random.below(9) - 4) : 0)
+                priority: random.percent(15) ? Int8(random.below(9) - 4) : 0,
+                backoffMilliseconds: random.percent(50) ? UInt32(1 + random.below(20)) : 0,
+                backoffMaxMilliseconds: random.percent(20) ? UInt32(1 + random.below(40)) : 0,
+                deadlineMilliseconds: random.percent(8) ? UInt32(1 + random.below(400)) : 0)
             let requirement = UInt32(random.below(Self.requirements))
             var producers: [TaskSlot] = []
             for dependency in dependencies {
@@ -138,7 +141,7 @@ struct RandomDriver: ~Copyable {
             guard case .admitted(let slot) = admission else { continue }
             let id = TaskID(session: sessions[which].id, sequence: sequence)
             auditor.admitted(
-                slot, id, dependencies: producers, options: options, requirement: requirement)
+                slot, id, dependencies: producers, options: options, requirement: requirement, now: now)
             sessions[which].tasks.append(slot)
             settle()
         }
@@ -243,7 +246,8 @@ extension RandomDriver {
         let position = random.below(min(workers[which].held.count, workers[which].slots))
         let held = workers[which].held.remove(at: position)
         let ends: [(OutcomeStatus, OutcomeReason)] = [
-            (.exception, .none), (.exception, .notSerializable), (.lost, .executorCrashed),
+            (.exception, .none), (.exception, .none), (.exception, .none), (.exception, .notSerializable),
+            (.lost, .executorCrashed),
             (.lost, .memoryLimit),
             (.lost, .workerLost), (.timedOut, .executionTimeout), (.cancelled, .clientRequest),
         ]
@@ -252,7 +256,7 @@ extension RandomDriver {
         if held.isStopped, random.percent(70) { end = (.cancelled, .clientRequest) }
         let report = AttemptReport(
             task: held.task, attempt: held.attempt, worker: workers[which].slot, status: end.0, reason: end.1,
-            codec: random.percent(60) ? .pickle : .neutral,
+            codec: random.percent(60) ? .pickle : .neutral, isRetryable: random.percent(85),
             ranMicroseconds: UInt32([5, 50, 1_000, 20_000, 400_000][random.below(5)]))
         if oldReports.count < 20 { oldReports.append(report) }
         deliver(report)
@@ -260,7 +264,12 @@ extension RandomDriver {
 
     private mutating func deliver(_ report: AttemptReport) {
         let verdict = scheduler.finish(report, now: now, into: &actions)
-        auditor.finished(report, verdict)
+        auditor.finished(report, verdict, now: now)
+    }
+
+    private mutating func decide() {
+        scheduler.decide(now: now, into: &actions)
+        auditor.decided(now: now)
     }
 
     /// Answers retractions, and sometimes gives back what nobody asked for.
@@ -332,7 +341,7 @@ extension RandomDriver {
         var rounds = 0
         while rounds < 2_000, auditor.complaints.isEmpty {
             rounds += 1
-            scheduler.decide(now: now, into: &actions)
+            decide()
             record(all: true)
             settle()
             var isIdle = auditor.lastNumber == auditor.recordedUpTo
@@ -348,7 +357,10 @@ extension RandomDriver {
                     settle()
                 }
             }
-            if isIdle { break }
+            guard isIdle else { continue }
+            // Only time can bring on what is left.
+            guard let wakeUp = scheduler.wakeUp else { break }
+            now = max(now, wakeUp)
         }
         auditor.concludeStory()
         for session in sessions { release(session, first: 1, count: .max) }

@@ -42,8 +42,7 @@ extension Counters {
     fileprivate var all: [UInt64] {
         [
             submitted, duplicates, refused, succeeded, exceptions, cancelled, lost, timedOut, assigned,
-            retried,
-            repeated, returned, retracted, stale, conversions,
+            retried, delayed, expired, repeated, returned, retracted, stale, conversions,
         ]
     }
 
@@ -60,6 +59,8 @@ extension Counters {
         timedOut += other.timedOut
         assigned += other.assigned
         retried += other.retried
+        delayed += other.delayed
+        expired += other.expired
         repeated += other.repeated
         returned += other.returned
         retracted += other.retracted

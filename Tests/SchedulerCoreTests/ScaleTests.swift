@@ -17,11 +17,13 @@ import Testing
             _ = scheduler.openWorker(SessionID(2), slots: slots, provides: [RequirementID(0)])
         }
 
-        mutating func submit(after dependencies: [UInt64] = []) -> Admission {
+        mutating func submit(
+            after dependencies: [UInt64] = [], _ options: TaskOptions = TaskOptions()
+        ) -> Admission {
             sequence += 1
             return scheduler.submit(
                 session, sequence: sequence, function: FunctionKey(0), requirement: RequirementID(0),
-                options: TaskOptions(), dependencies: dependencies, now: .origin, into: &actions)
+                options: options, dependencies: dependencies, now: .origin, into: &actions)
         }
 
         /// Decides, and answers every assignment with this status. The outcomes that were delivered.
@@ -48,6 +50,17 @@ import Testing
                 scheduler.decide(now: .origin, into: &actions)
             }
             return delivered
+        }
+
+        /// Decides until the core has nothing more to do at this instant; the most actions of one decision.
+        mutating func decideAll(now: Instant) -> Int {
+            var most = 0
+            repeat {
+                actions.removeAll(keepingCapacity: true)
+                scheduler.decide(now: now, into: &actions)
+                most = max(most, actions.count)
+            } while scheduler.wakeUp ?? .distantFuture <= now
+            return most
         }
 
         mutating func release(_ first: UInt64, count: UInt64) {
@@ -92,6 +105,27 @@ import Testing
         #expect(world.scheduler.task(world.session, sequence: 2) == nil)
         world.release(1, count: .max)
         #expect(world.scheduler.indexPages == 0)
+    }
+
+    /// A deadline of an hour is not kept for an hour when the task ends at once.
+    @Test func deadlinesGoWithTheirTasks() {
+        var world = World()
+        for _ in 0..<100 {
+            for _ in 0..<1_000 { _ = world.submit(after: [], TaskOptions(deadlineMilliseconds: 3_600_000)) }
+            #expect(world.runAll() == 1_000)
+        }
+        #expect(world.scheduler.timersKept <= 4_000)
+        #expect(world.scheduler.checkInvariants() == nil)
+    }
+
+    /// Deadlines that pass together take several turns, and nothing is placed before the last of them.
+    @Test func aHundredThousandDeadlinesPassInBoundedTurns() {
+        var world = World(slots: 1)
+        for _ in 0..<100_000 { _ = world.submit(after: [], TaskOptions(deadlineMilliseconds: 10)) }
+        #expect(world.decideAll(now: .origin + .milliseconds(10)) <= 3 * Limits.timersPerTurnMax)
+        let status = world.scheduler.status()
+        #expect(status.counters.timedOut == 100_000)
+        #expect(status.counters.assigned == 0)
     }
 
     @Test func aClosedSessionLeavesNothingBehind() {

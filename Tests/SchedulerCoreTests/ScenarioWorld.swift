@@ -61,6 +61,9 @@ struct ScenarioWorld: ~Copyable {
         case "recorded":
             recordedUpTo = try command.number(0)
             scheduler.absorb(.recorded(upTo: recordedUpTo), now: now, into: &actions)
+        case "wake":
+            output.append(
+                scheduler.wakeUp.map { "wakes at \($0.nanoseconds / 1_000_000) ms" } ?? "sleeps for ever")
         case "explain", "status", "workers", "tasks", "ended":
             try picture(command)
         default:
@@ -104,6 +107,9 @@ struct ScenarioWorld: ~Copyable {
         options.idempotent = !command.has("once")
         options.needsNeutral = command.has("neutral")
         options.priority = Int8(command.value("priority") ?? "0") ?? 0
+        options.backoffMilliseconds = try command.milliseconds("backoff")
+        options.backoffMaxMilliseconds = try command.milliseconds("backoffmax")
+        options.deadlineMilliseconds = try command.milliseconds("deadline")
         let after = (command.value("after") ?? "").split(separator: ",").compactMap { UInt64($0) }
         for sequence in try command.range(1) {
             let admission = scheduler.submit(
@@ -121,7 +127,7 @@ struct ScenarioWorld: ~Copyable {
     }
 
     private mutating func finish(_ command: Command) throws {
-        for name in try command.tasks() {
+        for name in try command.tasks(besides: ["final"]) {
             let task = try slot(name)
             let status = OutcomeStatus.allNamed[command.value("as") ?? "value"]
             let reason = OutcomeReason.allNamed[command.value("reason") ?? "none"]
@@ -133,7 +139,8 @@ struct ScenarioWorld: ~Copyable {
             let report = AttemptReport(
                 task: task, attempt: try attempt(task, command), worker: try holder(task, command),
                 status: status,
-                reason: reason, codec: codec, ranMicroseconds: ran.wireMicroseconds)
+                reason: reason, codec: codec, isRetryable: !command.has("final"),
+                ranMicroseconds: ran.wireMicroseconds)
             let verdict = scheduler.finish(report, now: now, into: &actions)
             if verdict != .committed { output.append("\(name): \(verdict)") }
         }
@@ -158,9 +165,10 @@ struct ScenarioWorld: ~Copyable {
             output.append("\(name) \(scheduler.explain(try slot(name)).map { text($0) } ?? "unknown")")
         case "status":
             let status = scheduler.status()
+            let delayed = status.delayed > 0 ? ", delayed \(status.delayed)" : ""
             output.append(
-                "waiting \(status.waiting), ready \(status.ready), held \(status.held), kept \(status.kept), "
-                    + "slots \(status.slots), stale \(status.counters.stale)")
+                "waiting \(status.waiting)\(delayed), ready \(status.ready), held \(status.held), "
+                    + "kept \(status.kept), slots \(status.slots), stale \(status.counters.stale)")
         case "workers":
             var page: [WorkerSnapshot] = []
             scheduler.workers(into: &page)
@@ -312,6 +320,8 @@ extension ScenarioWorld {
         switch explanation {
         case .waitsForDependencies(let missing, let first):
             return "waits for \(missing) dependencies, first \(name(first))"
+        case .waitsForRetry(let attempt, let until):
+            return "waits until \(until.nanoseconds / 1_000_000) ms before attempt \(attempt)"
         case .noWorkerProvides(let requirement, let workers, let draining, let refusedAt):
             return "waits for a worker with \(requirements[Int(requirement.rawValue)]); "
                 + "\(workers) connected, \(draining) draining"
@@ -326,6 +336,8 @@ extension ScenarioWorld {
             return "runs on \(name(worker)), attempt \(attempt), since \(since.nanoseconds / 1_000_000) ms"
         case .stopping(let worker, let attempt, let since):
             return "stops on \(name(worker)), attempt \(attempt), since \(since.nanoseconds / 1_000_000) ms"
+        case .expiring(let worker, let attempt, let since):
+            return "expires on \(name(worker)), attempt \(attempt), since \(since.nanoseconds / 1_000_000) ms"
         case .ended(let status, let reason, let cause):
             return "ended as \(status) \(reason)" + (cause.map { " because of \(name($0))" } ?? "")
         }

@@ -169,3 +169,12 @@ final class TestPeer {
         }
     }
 }
+
+/// Asks until the answer is yes.
+func eventually(_ what: String, _ holds: () async throws -> Bool) async throws {
+    let deadline = MonotonicClock.now + TestPeer.patience
+    while try await !holds() {
+        guard MonotonicClock.now < deadline else { throw NotInTime(description: what) }
+        try await Task.sleep(for: .milliseconds(1))
+    }
+}

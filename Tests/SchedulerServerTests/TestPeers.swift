@@ -174,12 +174,14 @@ struct TestWorker {
     /// Writes a finished record; `peer.flush()` sends it.
     func finish(
         _ assignment: TestAssignment, status: OutcomeStatus = .value, reason: OutcomeReason = .none,
-        codec: Codec = .pickle, _ value: [UInt8], output: [UInt8]? = nil, detail: String = ""
+        codec: Codec = .pickle, _ value: [UInt8], output: [UInt8]? = nil, detail: String = "",
+        summary: [UInt8]? = nil
     ) {
         peer.link.beginRecord(.workerFinished)
         var head = OutcomeHead(
-            attempt: assignment.head.attempt, status: status, reason: reason, parts: output == nil ? 1 : 2,
-            worker: peer.session, detailCount: detail.utf8.count)
+            attempt: assignment.head.attempt, status: status, reason: reason,
+            parts: 1 + (output == nil ? 0 : 1) + (summary == nil ? 0 : 1), worker: peer.session,
+            detailCount: detail.utf8.count)
         head.ranMicroseconds = 5
         peer.link.writer.outcomeHead(head)
         peer.link.writer.text(detail)
@@ -188,6 +190,10 @@ struct TestWorker {
         if let output {
             peer.link.writer.outcomePartHead(.standardOutput)
             peer.link.appendPayload(.raw, output)
+        }
+        if let summary {
+            peer.link.writer.outcomePartHead(.exceptionSummary)
+            peer.link.appendPayload(.neutral, summary)
         }
         peer.link.endRecord()
     }

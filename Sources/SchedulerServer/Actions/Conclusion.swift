@@ -91,6 +91,10 @@ extension SchedulerLoop {
             return "\(task) was dropped\(place): its session is closed"
         case .executionTimeout:
             return "\(task) ran longer than its timeout\(place)"
+        case .deadlineExceeded:
+            return entry.attempt == 0
+                ? "\(task) was not started before its deadline; allow it more time, or add workers"
+                : "\(task) had not ended when its deadline passed\(place); allow it more time, or add workers"
         case .none, .initializerFailed, .notSerializable, .limitExceeded, .unknownOption, .unservable,
             .functionNotLoadable, .malformed, .argumentsNotLoadable:
             return "\(task) ended as \(status)\(place)"

@@ -24,7 +24,7 @@ extension SchedulerLoop {
         var workers: [WorkerSnapshot] = []
         core.workers(into: &workers)
         var counts = TaskCounts()
-        counts.waiting = status.waiting
+        counts.waiting = status.waiting + status.delayed
         counts.ready = status.ready
         counts.running = workers.reduce(0) { $0 + Int($1.started) }
         counts.assigned = max(0, status.held - counts.running)
@@ -199,7 +199,7 @@ extension TaskSnapshot {
 
     var state: TaskState {
         switch phase {
-        case .waiting: .waiting
+        case .waiting, .delayed: .waiting
         case .ready, .recording: .ready
         case .assigned: started ? .running : .assigned
         case .vacant, .ended, .settled: .ended

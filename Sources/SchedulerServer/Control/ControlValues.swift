@@ -23,7 +23,7 @@ package struct ClusterStatus: Hashable, Sendable {
 
 /// How many tasks are in which phase.
 package struct TaskCounts: Hashable, Sendable {
-    /// Waits for tasks that it depends on.
+    /// Waits for tasks that it depends on, or for the end of a delay between two attempts.
     package var waiting = 0
     /// Could run, and waits for a slot.
     package var ready = 0

@@ -43,6 +43,10 @@ extension SchedulerLoop {
                     + "\(stateWords(core.id(of: first)))"
                 : "waits for \(missing) tasks that it depends on, among them \(core.id(of: first)), "
                     + "which \(stateWords(core.id(of: first)))"
+        case .waitsForRetry(let attempt, let until):
+            return
+                "waits \(seconds(until: until)) before attempt \(attempt): attempt \(attempt - 1) raised an "
+                + "exception, and its backoff is not over"
         case .noWorkerProvides(let requirement, let workers, let draining, let refusedAt):
             let refusal =
                 refusedAt.map { "; it is refused in \(wholeSeconds(until: $0)) s unless one joins" } ?? ""
@@ -70,6 +74,10 @@ extension SchedulerLoop {
             return
                 "is being stopped on worker \(name(worker)) (attempt \(attempt), there for "
                 + "\(seconds(since))): cancellation was requested"
+        case .expiring(let worker, let attempt, let since):
+            return
+                "is being stopped on worker \(name(worker)) (attempt \(attempt), there for "
+                + "\(seconds(since))): its deadline has passed"
         case .ended(let status, let reason, let cause):
             let because = cause.map { ", because of task \(core.id(of: $0))" } ?? ""
             return "ended: \(words(status, reason))\(because)"
@@ -110,7 +118,7 @@ extension SchedulerLoop {
     private func stateWords(_ id: TaskID) -> String {
         guard let summary = summary(of: id) else { return "is forgotten" }
         switch summary.state {
-        case .waiting: return "waits for its own dependencies"
+        case .waiting: return "waits for its own dependencies or its next attempt"
         case .ready: return "waits for a worker"
         case .assigned: return "is held by worker \(summary.workerName ?? "?")"
         case .running: return "runs on worker \(summary.workerName ?? "?")"
@@ -153,8 +161,11 @@ extension SchedulerLoop {
         max(0, (instant - now).nanoseconds + 999_999_999) / 1_000_000_000
     }
 
-    private func seconds(_ since: Instant) -> String {
-        let milliseconds = max(0, (now - since).nanoseconds / 1_000_000)
+    private func seconds(_ since: Instant) -> String { words(now - since) }
+    private func seconds(until: Instant) -> String { words(until - now) }
+
+    private func words(_ interval: Interval) -> String {
+        let milliseconds = max(0, interval.nanoseconds / 1_000_000)
         return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
     }
 
@@ -184,6 +195,7 @@ extension OutcomeReason {
         case .malformed: "malformed"
         case .sessionClosed: "its session was closed"
         case .argumentsNotLoadable: "its arguments could not be unpickled"
+        case .deadlineExceeded: "its deadline passed"
         }
     }
 }

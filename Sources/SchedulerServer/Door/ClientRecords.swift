@@ -90,7 +90,10 @@ extension SchedulerLoop {
             client.slot, sequence: submission.sequence, function: function, requirement: requirement,
             options: TaskOptions(
                 retries: UInt16(clamping: asked.retries), idempotent: asked.idempotent,
-                needsNeutral: submission.kind == .swift, priority: Int8(clamping: asked.priority)),
+                needsNeutral: submission.kind == .swift, priority: Int8(clamping: asked.priority),
+                backoffMilliseconds: asked.backoffMilliseconds,
+                backoffMaxMilliseconds: asked.backoffMaxMilliseconds,
+                deadlineMilliseconds: asked.deadlineMilliseconds),
             dependencies: sequences, now: now, into: &actions)
         switch admission {
         case .admitted(let task):

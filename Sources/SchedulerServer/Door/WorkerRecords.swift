@@ -66,7 +66,8 @@ extension SchedulerLoop {
         }
         let report = AttemptReport(
             task: task, attempt: head.attempt.number, worker: worker.slot, status: head.status,
-            reason: head.reason, codec: codec, ranMicroseconds: head.ranMicroseconds)
+            reason: head.reason, codec: codec, isRetryable: isRetryable(head, record, of: frame, task),
+            ranMicroseconds: head.ranMicroseconds)
         let submitted = core.submitted(task)
         switch core.finish(report, now: now, into: &actions) {
         case .committed:

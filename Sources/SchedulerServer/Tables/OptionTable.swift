@@ -9,6 +9,13 @@ struct SubmitOptions: Hashable, Sendable {
     var timeoutMilliseconds: UInt32 = 0
     var graceMilliseconds = UInt32(Limits.cancelGrace.nanoseconds / 1_000_000)
     var retries: UInt32 = 0
+    /// Before the first retry, and the longest one.
+    var backoffMilliseconds: UInt32 = 0
+    var backoffMaxMilliseconds: UInt32 = 0
+    /// Names of the exception classes that are tried again; empty: all.
+    var retryOn: [String] = []
+    /// From arrival to end.
+    var deadlineMilliseconds: UInt32 = 0
     var idempotent = true
     var mode = ExecutionMode.process
     var name = ""
@@ -80,6 +87,10 @@ struct OptionTable {
         case "grace_ms": options.graceMilliseconds = try milliseconds(field)
         case "retries":
             options.retries = UInt32(clamping: try expect(field, field.unsigned, "a whole number from 0"))
+        case "backoff_ms": options.backoffMilliseconds = try milliseconds(field)
+        case "backoff_max_ms": options.backoffMaxMilliseconds = try milliseconds(field)
+        case "retry_on": options.retryOn = try names(field)
+        case "deadline_ms": options.deadlineMilliseconds = try milliseconds(field)
         case "idempotent": options.idempotent = try expect(field, field.flag, "true or false")
         case "mode": options.mode = try mode(field)
         case "name": options.name = try expect(field, field.string, "text")
@@ -104,6 +115,11 @@ struct OptionTable {
 
     private static func milliseconds(_ field: Field) throws(SubmitRefusal) -> UInt32 {
         UInt32(clamping: try expect(field, field.unsigned, "a whole number of milliseconds"))
+    }
+
+    private static func names(_ field: Field) throws(SubmitRefusal) -> [String] {
+        try expect(field, field.string, "names of exception classes, one per line")
+            .split(separator: "\n").map(String.init)
     }
 
     private static func codec(_ field: Field) throws(SubmitRefusal) -> Codec {

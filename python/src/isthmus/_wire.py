@@ -52,6 +52,7 @@ REASONS: Final = (
     "malformed",
     "sessionClosed",
     "argumentsNotLoadable",
+    "deadlineExceeded",
 )
 
 _HANDSHAKE = Struct("<BBHHBB8sQQQI")
