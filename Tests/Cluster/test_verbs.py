@@ -140,7 +140,7 @@ def test_a_page_of_tasks_says_that_there_are_more(cluster: Cluster) -> None:
     ("arguments", "code", "words"),
     [
         (("explain", "abc-77"), 1, "no task"),
-        (("output", "nonsense"), 1, "SESSION-SEQUENCE"),
+        (("output", "nonsense"), 2, "SESSION-SEQUENCE"),
         (("cancel", "abc-77"), 1, "no task"),
         (("drain", "nobody"), 1, "isthmus nodes"),
         (("tasks", "--limit", "0"), 2, "--limit"),
