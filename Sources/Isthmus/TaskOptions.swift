@@ -1,46 +1,170 @@
 import TaskModel
-import Wire
+package import Wire
 
 /// How a task is to be run. What is left out has the default of the cluster.
 public struct TaskOptions: Hashable, Sendable {
     /// Time that one attempt may run; beyond it the task is stopped and ends as `timedOut`.
     public var timeout: Duration?
+    /// Time from submission to outcome, waiting and all attempts included; beyond it the task is stopped, or
+    /// never started, and ends as `timedOut`.
+    public var deadline: Duration?
     /// Time that a stopped task has for cleaning up before its executor is killed.
     public var grace: Duration?
-    /// Further attempts after the function raised or threw.
-    public var retries: Int
+    /// When and how often the task runs again after its function raised or threw.
+    public var retries: Retries
     /// False: a task that may have started is never started a second time. It ends as `lost` instead.
     public var isIdempotent: Bool
-    /// Larger runs earlier; 0 is the default.
+    /// Larger runs earlier; 0 is the default. What waits for long rises, so that nothing starves.
     public var priority: Int
+    /// What the task takes of its worker while it runs.
+    public var resources: Resources
+    /// Which workers may run it, and which are preferred.
+    public var placement: Placement
     /// Shown in listings. One of few: each name is a set of options of its own, which the scheduler keeps.
     public var name: String?
 
     /// Options; what is left out keeps its default.
     public init(
-        timeout: Duration? = nil, grace: Duration? = nil, retries: Int = 0, isIdempotent: Bool = true,
-        priority: Int = 0, name: String? = nil
+        timeout: Duration? = nil, deadline: Duration? = nil, grace: Duration? = nil, retries: Retries = 0,
+        isIdempotent: Bool = true, priority: Int = 0, resources: Resources = Resources(),
+        placement: Placement = Placement(), name: String? = nil
     ) {
         self.timeout = timeout
+        self.deadline = deadline
         self.grace = grace
         self.retries = retries
         self.isIdempotent = isIdempotent
         self.priority = priority
+        self.resources = resources
+        self.placement = placement
         self.name = name
     }
 
     /// What the wire says of them. A Swift client always asks for neutral results.
-    var fields: [Field] {
+    package var fields: [Field] {
         var fields = [Field("result", .string("neutral"), matters: true)]
-        if let timeout {
-            fields.append(Field("timeout_ms", .unsigned(timeout.wireMilliseconds), matters: true))
+        func add(_ name: String, _ duration: Duration?) {
+            guard let duration else { return }
+            fields.append(Field(name, .unsigned(duration.wireMilliseconds), matters: true))
         }
-        if let grace { fields.append(Field("grace_ms", .unsigned(grace.wireMilliseconds), matters: true)) }
-        if retries > 0 { fields.append(Field("retries", .unsigned(UInt64(retries)), matters: true)) }
+        add("timeout_ms", timeout)
+        add("deadline_ms", deadline)
+        add("grace_ms", grace)
+        if retries.count > 0 {
+            fields.append(Field("retries", .unsigned(UInt64(retries.count)), matters: true))
+            add("backoff_ms", retries.backoff)
+            add("backoff_max_ms", retries.backoffMax)
+            if !retries.only.isEmpty {
+                fields.append(
+                    Field("retry_on", .string(retries.only.joined(separator: "\n")), matters: true))
+            }
+        }
         if !isIdempotent { fields.append(Field("idempotent", .flag(false), matters: true)) }
         if priority != 0 { fields.append(Field("priority", .signed(Int64(priority)), matters: true)) }
         if let name { fields.append(Field("name", .string(name))) }
-        return fields
+        return fields + resources.fields + placement.fields
+    }
+}
+
+extension TaskOptions {
+    /// Further attempts after the function raised or threw. A number alone is that many attempts at once
+    /// after the failure: `TaskOptions(retries: 3)`.
+    public struct Retries: Hashable, Sendable, ExpressibleByIntegerLiteral {
+        /// How often the task runs again.
+        public var count: Int
+        /// Delay before the first further attempt; it doubles with each, and is varied at random, so that
+        /// tasks that failed together do not come back together. Nil: none.
+        public var backoff: Duration?
+        /// The longest delay. Nil: the cluster's own limit.
+        public var backoffMax: Duration?
+        /// Only after these exceptions or subclasses of them, by name as a traceback shows it: `ValueError`,
+        /// `requests.exceptions.Timeout`. Empty: after any.
+        public var only: [String]
+
+        /// Retries; what is left out keeps its default.
+        public init(_ count: Int, backoff: Duration? = nil, backoffMax: Duration? = nil, only: [String] = [])
+        {
+            self.count = count
+            self.backoff = backoff
+            self.backoffMax = backoffMax
+            self.only = only
+        }
+
+        /// So many attempts, without delay.
+        public init(integerLiteral count: Int) { self.init(count) }
+    }
+
+    /// What a task takes of its worker while it runs.
+    public struct Resources: Hashable, Sendable {
+        /// Cores, also parts of one. Nil: one.
+        public var cpu: Double?
+        /// Bytes that are set aside for it on its worker.
+        public var memoryBytes: Int?
+        /// Whole devices.
+        public var gpu: Int
+        /// Amounts of resources that workers were started with (`isthmus worker --resource NAME=AMOUNT`).
+        public var others: [String: Double]
+
+        /// Resources; what is left out is not asked for, but for one core.
+        public init(
+            cpu: Double? = nil, memoryBytes: Int? = nil, gpu: Int = 0, others: [String: Double] = [:]
+        ) {
+            self.cpu = cpu
+            self.memoryBytes = memoryBytes
+            self.gpu = gpu
+            self.others = others
+        }
+
+        fileprivate var fields: [Field] {
+            var fields: [Field] = []
+            func add(_ name: String, _ amount: UInt64) {
+                fields.append(Field("resource." + name, .unsigned(amount), matters: true))
+            }
+            if let cpu { add("cpu", Self.thousandths(cpu)) }
+            if let memoryBytes { add("memory", UInt64(max(0, memoryBytes))) }
+            if gpu > 0 { add("gpu", UInt64(gpu) * 1_000) }
+            for (name, amount) in others.sorted(by: { $0.key < $1.key }) {
+                add(name, Self.thousandths(amount))
+            }
+            return fields
+        }
+
+        private static func thousandths(_ amount: Double) -> UInt64 {
+            UInt64(exactly: (amount * 1_000).rounded(.up)) ?? .max
+        }
+    }
+
+    /// Which workers may run a task, by the labels that they were started with
+    /// (`isthmus worker --label KEY=VALUE`).
+    public struct Placement: Hashable, Sendable {
+        /// Only workers with all of these labels.
+        public var affinity: [String: String]
+        /// No worker with any of these labels.
+        public var antiAffinity: [String: String]
+        /// Rather on workers that run few tasks of the same function.
+        public var spread: Bool
+
+        /// Placement; what is left out is not asked for.
+        public init(
+            affinity: [String: String] = [:], antiAffinity: [String: String] = [:], spread: Bool = false
+        ) {
+            self.affinity = affinity
+            self.antiAffinity = antiAffinity
+            self.spread = spread
+        }
+
+        fileprivate var fields: [Field] {
+            var fields: [Field] = []
+            func add(_ name: String, _ labels: [String: String]) {
+                guard !labels.isEmpty else { return }
+                let lines = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                fields.append(Field(name, .string(lines.joined(separator: "\n")), matters: true))
+            }
+            add("affinity", affinity)
+            add("anti_affinity", antiAffinity)
+            if spread { fields.append(Field("spread", .flag(true), matters: true)) }
+            return fields
+        }
     }
 }
 
