@@ -57,6 +57,29 @@ import Wire
         try await cluster.stop()
     }
 
+    @Test func aPickledNameIsShown() async throws {
+        let cluster = try await TestCluster()
+        let client = try TestClient(cluster).connected()
+        // pickle.dumps(math.hypot, 5), pickle.dumps(pow, 5), and one that is more than a name.
+        let head: [UInt8] = [0x80, 5, 0x95, 18, 0, 0, 0, 0, 0, 0, 0]
+        let tail: [UInt8] = [0x94, 0x93, 0x94, 0x2e]
+        client.define(
+            1, .pickle, head + [0x8c, 4] + Array("math".utf8) + [0x94, 0x8c, 5] + Array("hypot".utf8) + tail)
+        client.define(
+            2, .pickle,
+            head + [0x8c, 8] + Array("builtins".utf8) + [0x94, 0x8c, 3] + Array("pow".utf8) + tail)
+        client.define(3, .pickle, head + [0x8c, 200, 1, 2])
+        for number in 1...3 { client.submit(UInt64(number), function: UInt32(number)) }
+        try client.peer.flush()
+        _ = try client.peer.next(.accepted)
+        var names: [String] = []
+        for number in 1...3 {
+            names.append(try await cluster.control.explain(client.id(UInt64(number))).task.name)
+        }
+        #expect(names == ["math.hypot", "pow", ""])
+        try await cluster.stop()
+    }
+
     @Test func anOperatorCancelsAndTheClientIsTold() async throws {
         let cluster = try await TestCluster()
         let worker = try TestWorker(cluster).connected()

@@ -49,6 +49,40 @@ import Wire
         try await cluster.stop()
     }
 
+    @Test func theValueOfAQuietTaskGoesToItsDependantsOnly() async throws {
+        let cluster = try await TestCluster()
+        let worker = try TestWorker(cluster).connected()
+        let client = try TestClient(cluster).connected()
+        client.defineOptions(1, [Field("quiet", .flag(true))])
+        client.submit(1, options: 1)
+        client.submit(2, after: [1])
+        client.submit(3, options: 1)
+        try client.peer.flush()
+        worker.finish(try worker.assignment(), [7, 8])
+        try worker.peer.flush()
+        let first = try client.outcome()
+        #expect(first.head.status == .value)
+        #expect(first.head.waitedMicroseconds > 0)
+        #expect(first.parts.isEmpty)
+
+        var failed = false
+        for _ in 2...3 {
+            let assignment = try worker.assignment()
+            if assignment.sequence == 2 {
+                #expect(assignment.dependencies == [[7, 8]])
+                worker.finish(assignment, [9])
+            } else {
+                worker.finish(assignment, status: .exception, [6], detail: "OSError: disk")
+            }
+            try worker.peer.flush()
+            let outcome = try client.outcome()
+            failed = failed || outcome.head.status == .exception
+            #expect(outcome.value == (outcome.head.status == .exception ? [6] : [9]))
+        }
+        #expect(failed)
+        try await cluster.stop()
+    }
+
     @Test func aTaskSubmittedTwiceRunsOnce() async throws {
         let cluster = try await TestCluster()
         let worker = try TestWorker(cluster).connected()

@@ -34,7 +34,9 @@ extension SchedulerLoop {
         if tasks[task].isMade, let made = tasks.made(task) {
             Self.write(made, of: tasks[task], over: client.link)
         } else if let outcome = tasks[task].outcome {
-            Self.write(outcome, waited: tasks[task].waitedMicroseconds, over: client.link)
+            let options = tasks[task].options
+            let quiet = options != 0 && client.options.usable(options).quiet
+            Self.write(outcome, waited: tasks[task].waitedMicroseconds, valueToo: !quiet, over: client.link)
         } else {
             preconditionFailure("an outcome is delivered before it exists")
         }
@@ -43,8 +45,22 @@ extension SchedulerLoop {
     /// Where the waiting time lies in the body of an outcome.
     private static var waitedOffset: Int { 24 }
 
-    private static func write(_ outcome: StoredRecord, waited: UInt32, over link: OutgoingLink) {
+    /// Without `valueToo`, the head alone stands for a value; what went wrong is always told.
+    private static func write(
+        _ outcome: StoredRecord, waited: UInt32, valueToo: Bool, over link: OutgoingLink
+    ) {
         link.beginRecord(.outcome)
+        if !valueToo {
+            var head = outcome.head()
+            if head.status == .value {
+                head.parts = 0
+                head.detailCount = 0
+                head.waitedMicroseconds = waited
+                link.writer.outcomeHead(head)
+                link.endRecord()
+                return
+            }
+        }
         let start = link.writer.count
         outcome.frame.withBytes(of: 0) { bytes in link.writer.raw(bytes.extracting(outcome.body)) }
         link.writer.patch(waited, at: start + waitedOffset)

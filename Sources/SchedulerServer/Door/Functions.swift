@@ -53,6 +53,8 @@ extension SchedulerLoop {
         var name = ""
         if definition.definition.codec == .neutral {
             name = try Self.functionName(definition.definition, bytes, record, of: frame)
+        } else if definition.definition.codec == .pickle, definition.definition.form == .inline {
+            name = PickledName.read(bytes.extracting(definition.definition.inline)) ?? ""
         }
         client.functions[number] = try insert(
             number, definition.kind, stored, named: name, pickled: definition.definition.codec == .pickle,

@@ -26,7 +26,7 @@ struct FunctionTable: ~Copyable {
     private static let restingMin = 4_096
 
     private var rows: [FunctionEntry?] = []
-    /// For listings: an import path or a registered name; empty for a pickled callable. Outlives the row.
+    /// For listings: an import path or a registered name; empty for one pickled by value. Outlives the row.
     private var names: [String] = []
     private var kinds: [ExecutorKind] = []
     private var resting: [UInt32] = []

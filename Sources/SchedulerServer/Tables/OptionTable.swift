@@ -20,6 +20,8 @@ struct SubmitOptions: Hashable, Sendable {
     var mode = ExecutionMode.process
     var name = ""
     var priority: Int64 = 0
+    /// The value is for other tasks only: its client is told that there is one, and nothing more.
+    var quiet = false
 }
 
 /// The option sets of one session, by the client's number. Number 0 is the defaults.
@@ -95,6 +97,7 @@ struct OptionTable {
         case "mode": options.mode = try mode(field)
         case "name": options.name = try expect(field, field.string, "text")
         case "priority": options.priority = try expect(field, field.signed, "a whole number")
+        case "quiet": options.quiet = try expect(field, field.flag, "true or false")
         default:
             guard field.matters else { return }
             throw SubmitRefusal(

@@ -17,6 +17,11 @@ extension StoredRecord {
         }
     }
 
+    /// The fixed part of an outcome.
+    func head() -> OutcomeHead {
+        withBody { (body, _) throws(WireError) in try OutcomeHead(decoding: &body) }
+    }
+
     /// Calls `visit` with each part of an outcome, and a function that copies its bytes.
     func forEachPart(_ visit: (OutcomePartView, () -> [UInt8]) -> Void) {
         withBody { (body, bytes) throws(WireError) in

@@ -17,6 +17,7 @@ from concurrent.futures import (
     wait,
 )
 
+from ._current import dask_get, get_client
 from ._outcomes import Outcome, Output
 from .client import Client, TaskView
 from .errors import (
@@ -68,6 +69,8 @@ __all__ = [
     "VersionMismatch",
     "WorkerLost",
     "as_completed",
+    "dask_get",
+    "get_client",
     "output",
     "swift",
     "wait",

@@ -19,7 +19,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import Any, Protocol
@@ -340,6 +340,20 @@ class Engine:
         os.eventfd_write(self._lead_bell, 1)
         self.ring()
         return True
+
+    def cancel_all(self, sequences: Iterable[int]) -> None:
+        """Cancel those of these tasks that have not ended, running or not."""
+        cancelled = []
+        with self._lock:
+            for sequence in sequences:
+                future = self.table.pop(sequence, None)
+                if future is not None:
+                    self.link.give_up(future, running=True)
+                    cancelled.append(future)
+        for future in cancelled:
+            run_callbacks(_inbox.fail(future, CancelledError()), future)
+        os.eventfd_write(self._lead_bell, 1)
+        self.ring()
 
     def _fail(self, error: BaseException) -> None:
         """End everything with `error`."""

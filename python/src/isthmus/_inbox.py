@@ -12,7 +12,7 @@ from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _wire as wire
-from ._outcomes import RawOutcome
+from ._outcomes import RawOutcome, status
 from .future import EXCEPTION, NOTHING, PICKLED, RAW, making
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def absorb(link: Link, frame: bytes, records: int, attachments: Sequence[wire.By
             callbacks = settle(*ended)
             if callbacks:
                 link.call_back(ended[0], callbacks)
+        # After the futures have it: who sees the number grow must find the one that has failed.
+        link.failures += sum(future.has_failed() for future, *_ in watched)
     except BaseException:
         # An interrupt: the frame will come again, and must find the futures that it did not reach.
         for future, *_ in watched:
@@ -144,7 +146,7 @@ def settle(future: Future[Any], head: Any, data: Any, stage: int, state: str) ->
             return []
     with sync.condition:
         future._head, future._data, future._stage, future._state = head, data, stage, state
-        failed = stage == EXCEPTION or (stage == RAW and _status(data) != 0)
+        failed = stage == EXCEPTION or (stage == RAW and status(data) != 0)
         for waiter in sync.waiters:
             if state == CANCELLED_AND_NOTIFIED:
                 waiter.add_cancelled(future)
@@ -155,10 +157,6 @@ def settle(future: Future[Any], head: Any, data: Any, stage: int, state: str) ->
         sync.condition.notify_all()
         callbacks, sync.callbacks = sync.callbacks, []
     return callbacks
-
-
-def _status(raw: RawOutcome) -> int:
-    return wire.decode_outcome_head(raw.body, 0)[0].status
 
 
 def fail(future: Future[Any], error: BaseException) -> Callbacks:

@@ -52,6 +52,10 @@ TICK_SECONDS_MAX: Final = 0.25
 #: How often a thread that waits while another one drives looks whether that one has left.
 FOLLOW_SECONDS: Final = 0.05
 
+#: Tasks of one graph that are on their way at once, counted from the oldest one that has not ended: enough
+#: for thousands of slots, and what is kept of a graph here and in the cluster does not grow with it.
+GRAPH_TASKS_MAX: Final = 32_768
+
 # `map` chooses its chunks between these bounds.
 CHUNK_SECONDS: Final = 5e-3
 CHUNK_ELEMENTS_MAX: Final = 16_384

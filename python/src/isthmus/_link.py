@@ -55,6 +55,8 @@ class Link:
         self.bytes_finished = 0
         #: The scheduler has every task up to this one.
         self.accepted = 0
+        #: How many outcomes were no values: who waits for many tasks looks closer when it grows.
+        self.failures = 0
         self.outbox = Outbox()
         #: Why nothing can be submitted any more.
         self.refusal: BaseException | None = None
@@ -136,6 +138,7 @@ class Link:
             if callbacks:
                 self.call_back(future, callbacks)
         self.given_up.clear()
+        self.failures += 1
 
     def initializer_failed(self, raw: RawOutcome) -> None:
         """An executor could not be prepared for this client: no task of it can run there."""

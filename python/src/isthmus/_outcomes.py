@@ -80,6 +80,11 @@ def decode(raw: RawOutcome) -> tuple[Details, list[tuple[int, wire.Payload]]]:
     return Details(head, output), parts
 
 
+def status(raw: RawOutcome) -> int:
+    """How it ended; an index into `wire.STATUSES`."""
+    return wire.decode_outcome_head(raw.body, 0)[0].status
+
+
 def value_of(payload: wire.Payload) -> Any:
     """Rebuild a value; raises whatever its unpickling raises."""
     if payload.codec == wire.PICKLE:

@@ -285,8 +285,9 @@ def forget_function(function: int) -> bytes:
 
 
 def define_options(number: int, fields: Mapping[str, FieldValue]) -> bytes:
-    """Options of tasks; each field matters, for a user asked for it."""
-    return record(DEFINE_OPTIONS, _U32_PAIR.pack(number, len(fields)) + encode_fields(fields, fields))
+    """Options of tasks; what a user asked for matters."""
+    mattering = fields.keys() - {"quiet"}
+    return record(DEFINE_OPTIONS, _U32_PAIR.pack(number, len(fields)) + encode_fields(fields, mattering))
 
 
 def submit(

@@ -9,21 +9,26 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import cloudpickle
 
 from . import _limits as limits
+from ._current import enter, leave
 from ._embedded import Cluster
 from ._engine import Engine
+from ._graph import compute
 from ._map import map_chunks
 from ._submitting import Submitter
 from ._transport import channel_to, check_address, read_keys
 from .future import Future
 from .options import SwiftFunction, TaskOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -53,12 +58,20 @@ class TaskView:
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int | None = None,
+        buffersize: int | None = None,
     ) -> Iterator[T]:
         """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
         return map_chunks(
             self._client._engine, self._client._submitter, self._task_options, fn, iterables, timeout,
-            chunksize,
+            chunksize, buffersize,
         )  # fmt: skip
+
+    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, **_: Any) -> Any:
+        """See `Client.get`. The options hold for each task of the graph."""
+        client = self._client
+        return compute(client._engine, client._submitter, self._task_options, graph, keys)
+
+    dask_get = get
 
 
 class Client(Executor):
@@ -156,6 +169,26 @@ class Client(Executor):
             self._engine, self._submitter, TaskOptions(), fn, iterables, timeout, chunksize, buffersize
         )
 
+    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, **_: Any) -> Any:
+        """Compute a graph on the cluster, each node as a task, and return the values of `keys`.
+
+        `graph` is a dict as Dask writes it, with plain values or with Dask's objects; Dask need not be
+        installed. In the plain form, a tuple whose first item is callable is a call, a key among its
+        arguments stands for the value of that node, and everything else is data. `keys` is a key, or a list
+        of keys and lists: for a list comes a tuple.
+
+        Only the values of `keys` come to this process. If a node raises, its exception is raised here, and
+        what has not ended is cancelled; so it is on Ctrl-C. A key that is not in the graph is a `KeyError`.
+
+        This is a scheduler function for Dask: `dask.compute(x, scheduler=client.get)`, also under the name
+        `dask_get`. Further arguments, which Dask passes on from `compute`, are ignored.
+        """
+        return compute(self._engine, self._submitter, TaskOptions(), graph, keys)
+
+    dask_get = get
+    #: What Dask asks of a client that is given to it as `scheduler=client`.
+    asynchronous = False
+
     def options(self, **options: Any) -> TaskView:
         """A view of this client whose tasks have these options; an unknown one is a `TypeError`.
 
@@ -177,10 +210,16 @@ class Client(Executor):
         """
         self._engine.close(wait, cancel_futures)
 
+    def __enter__(self) -> Self:
+        """Be the current client: the one that `isthmus.get_client` finds."""
+        enter(self)
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
         """Shut down and wait. After Ctrl-C, what has not started is cancelled instead of waited for."""
+        leave(self)
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self._engine.interrupt(wait=True)
         else:

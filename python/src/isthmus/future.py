@@ -217,6 +217,11 @@ class Future(_BaseFuture[T]):
 
     # Inside.
 
+    def has_failed(self) -> bool:
+        """Whether it is known to have ended otherwise than with a value."""
+        stage = self._stage
+        return stage == EXCEPTION or (stage == RAW and outcomes.status(self._data) != 0)
+
     def _wait(self, timeout: float | None) -> None:
         if not self._engine.wait_for(self, timeout):
             raise FutureTimeoutError(f"task {self.task_id} did not end within {timeout} seconds")

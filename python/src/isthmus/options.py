@@ -26,6 +26,8 @@ class TaskOptions:
     result: ResultCodec | None = None
     priority: int | None = None
     mode: Mode | None = None
+    #: Not for users: the value is for other tasks only, and is not sent to the client.
+    quiet: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant, here and not at some worker."""
@@ -53,6 +55,7 @@ class TaskOptions:
             "mode": self.mode,
             "name": self.name,
             "priority": self.priority,
+            "quiet": self.quiet,
         }
         fields: dict[str, FieldValue] = {n: value for n, value in values.items() if value is not None}
         if self.timeout is not None:
