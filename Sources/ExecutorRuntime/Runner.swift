@@ -120,6 +120,13 @@ extension ExecutorChannel {
     @unsafe package func finish(
         _ status: OutcomeStatus, _ reason: OutcomeReason, detail: String, parts: [BorrowedPart]
     ) {
+        let total = unsafe parts.reduce(0) { sum, part in
+            unsafe sum + part.main.count + part.buffers.reduce(0) { $0 + $1.count }
+        }
+        guard total <= Limits.payloadBytesMax + Limits.outcomeTextBytesMax else {
+            finish(Self.tooLarge(total))
+            return
+        }
         let now = MonotonicClock.now
         let captured = capturedOutput()
         var head = endRunning(status, reason, now)
@@ -147,16 +154,19 @@ extension ExecutorChannel {
     private func finishLarge(_ outcome: TaskOutcome, _ large: TaskOutcome.Part) {
         let total = outcome.parts.reduce(0) { $0 + $1.bytes.count }
         guard total <= Limits.payloadBytesMax else {
-            finish(
-                TaskOutcome(
-                    .exception, .limitExceeded,
-                    detail: "the result has \(total) bytes, at most \(Limits.payloadBytesMax) can travel "
-                        + "(Limits.payloadBytesMax): return less, or write it to a file and return its path"))
+            finish(Self.tooLarge(total))
             return
         }
         unsafe Self.withBorrowed(outcome.parts, after: []) { parts in
             unsafe finish(outcome.status, outcome.reason, detail: outcome.detail, parts: parts)
         }
+    }
+
+    private static func tooLarge(_ count: Int) -> TaskOutcome {
+        TaskOutcome(
+            .exception, .limitExceeded,
+            detail: "the result has \(count) bytes, more than payload_bytes_max "
+                + "(\(Limits.payloadBytesMax) bytes): return less, or write it to a file and return its path")
     }
 
     private static func withBorrowed<Result>(

@@ -5,6 +5,9 @@ package enum Limits {
     /// Payload bytes of one task. Below libzmq's and the executor socket's 32-bit lengths, and small enough
     /// that eight of them fit into a worker beside its executors.
     package static let payloadBytesMax = 256 << 20
+    /// Bytes of an outcome beside its value: output, log, traceback and summary, each of which is cut to
+    /// 64 Ki characters or bytes.
+    package static let outcomeTextBytesMax = 2 << 20
     /// From here on bytes travel as a message part of their own instead of being copied into the frame.
     package static let inlineBytesMax = 64 << 10
     /// A frame is closed at this size: large enough to amortise a send over hundreds of small tasks, small

@@ -16,6 +16,8 @@ struct ExecutorRecord {
 /// their own.
 struct ExecutorInput: ~Copyable {
     private static let bufferBytes = 256 << 10
+    /// A value of the largest size, with everything that an outcome says beside it.
+    private static let attachedBytesMax = Limits.payloadBytesMax + Limits.outcomeTextBytesMax
 
     private var buffer: [UInt8]
     private var filled = 0
@@ -120,9 +122,9 @@ struct ExecutorInput: ~Copyable {
             var reader = unsafe ByteReader(buffer.span.bytes, at: bodyEnd)
             let count = try reader.uint64("attachment length")
             guard count <= UInt64(Limits.payloadBytesMax),
-                attachmentBytes + Int(count) <= Limits.payloadBytesMax
+                attachmentBytes + Int(count) <= Self.attachedBytesMax
             else {
-                throw WireError("attachments of more than \(Limits.payloadBytesMax) bytes")
+                throw WireError("attachments of more than \(Self.attachedBytesMax) bytes")
             }
             attachmentBytes += Int(count)
             beginAttachment(Int(count), after: bodyEnd)

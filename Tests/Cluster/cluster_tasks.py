@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,36 @@ def make_unpicklable() -> Any:
 
 
 class TwoArgumentError(Exception):
-    """Cannot be unpickled: its constructor wants more than its args hold."""
+    """Python's own way does not unpickle it: its constructor wants more than its args hold."""
 
     def __init__(self, first: str, second: str) -> None:
-        super().__init__(first)
+        super().__init__(f"{first} and {second}")
         self.second = second
 
 
-def raise_unpicklable() -> None:
-    raise TwoArgumentError("first", "second")
+def raise_two_argument_error() -> None:
+    raise TwoArgumentError("first", "second") from KeyError("the cause")
+
+
+class HeldLockError(Exception):
+    """Cannot travel at all."""
+
+    def __init__(self) -> None:
+        super().__init__("held")
+        self.lock = threading.Lock()
+
+
+def raise_unrebuildable() -> None:
+    raise HeldLockError
+
+
+def make_and_count(path: str, kind: str, size: int) -> Any:
+    """Leave a trace, then give back `size` bytes in the form that `kind` names."""
+    append(path, kind)
+    makers: dict[str, Any] = {
+        "bytes": bytes,
+        "bytearray": bytearray,
+        "text": lambda count: "x" * count,
+        "list": lambda count: [bytes(count // 2), bytes(count - count // 2)],
+    }
+    return makers[kind](size)

@@ -8,6 +8,7 @@ import random
 import socket
 import sys
 import types
+from pathlib import Path
 
 import cluster_tasks as tasks
 import pytest
@@ -74,13 +75,41 @@ def test_a_result_that_cannot_be_pickled_is_an_error_of_its_task(cluster: Cluste
     assert future.outcome.reason == "notSerializable"
 
 
-def test_an_exception_that_cannot_be_unpickled_arrives_as_text(cluster: Cluster) -> None:
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "text", "list"])
+def test_a_result_over_the_limit_is_an_error_of_its_task(cluster: Cluster, tmp_path: Path, kind: str) -> None:
+    scheduler = cluster.scheduler()
+    worker = cluster.worker()
+    client = cluster.client()
+    executor = client.submit(tasks.pid).result(60)
+    trace = tmp_path / "trace"
+    future = client.options(retries=3).submit(tasks.make_and_count, str(trace), kind, 300 * MEGABYTE)
+    with pytest.raises(isthmus.LimitExceeded, match=r"payload_bytes_max \(268435456 bytes\)") as caught:
+        future.result(60)
+    assert "make_and_count returned 3145" in str(caught.value)
+    assert "return less" in str(caught.value)
+    assert (future.outcome.status, future.outcome.reason) == ("exception", "limitExceeded")
+    assert (future.outcome.attempt, trace.read_text()) == (1, f"{kind}\n")
+    assert client.submit(tasks.pid).result(60) == executor
+    assert resident_bytes(worker.pid) < 200 * MEGABYTE
+    assert resident_bytes(scheduler.pid) < 200 * MEGABYTE
+
+
+def test_an_exception_with_a_constructor_of_its_own_arrives_as_itself(cluster: Cluster) -> None:
     cluster.scheduler()
     cluster.worker()
-    with pytest.raises(isthmus.RemoteError) as caught:
-        cluster.client().submit(tasks.raise_unpicklable).result(60)
-    assert "TwoArgumentError" in str(caught.value)
-    assert "raise_unpicklable" in str(caught.value.__cause__ or caught.value)
+    with pytest.raises(tasks.TwoArgumentError, match=r"^first and second$") as caught:
+        cluster.client().submit(tasks.raise_two_argument_error).result(60)
+    assert caught.value.second == "second"
+    assert "raise_two_argument_error" in str(caught.value.__cause__)
+    assert "KeyError: 'the cause'" in str(caught.value.__cause__)
+
+
+def test_an_exception_that_cannot_travel_arrives_as_text(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker()
+    with pytest.raises(isthmus.RemoteError, match="HeldLockError: held") as caught:
+        cluster.client().submit(tasks.raise_unrebuildable).result(60)
+    assert "raise_unrebuildable" in str(caught.value.__cause__)
 
 
 def test_a_module_that_the_worker_lacks_is_named(cluster: Cluster) -> None:

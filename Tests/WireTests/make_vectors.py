@@ -236,7 +236,11 @@ def outcomes() -> None:
             {"kind": "traceback", "payload": inline("raw", "Traceback …".encode())},
             {
                 "kind": "exceptionSummary",
-                "payload": inline("neutral", b"\x82\xa5class\xaaValueError\xa7message\xa3bad"),
+                "payload": inline(
+                    "neutral",
+                    b"\x83\xa5class\xaaValueError\xa7message\xa3bad"
+                    b"\xa5bases\x93\xaaValueError\xa9Exception\xadBaseException",
+                ),
             },
         ],
     }

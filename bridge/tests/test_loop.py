@@ -80,6 +80,11 @@ def plain(call: Any, *args: Any, session: int = 1) -> tuple[Any, ...]:
     return (PLAIN, session, 0, pickle.dumps((call, args, {})), None)
 
 
+def coded(codec: int, call: Any, *args: Any) -> tuple[Any, ...]:
+    """A call whose result is wanted in another codec."""
+    return (CALL, 1, 0, pickle.dumps((call, args, {})), (1, codec, 0, (), ()))
+
+
 def named(path: str, number: int = 1, session: int = 1) -> tuple[Any, ...]:
     return (FUNCTION, session, number, neutral.pack(path), (2, ()))
 
@@ -170,10 +175,27 @@ def test_a_broken_initializer_breaks_its_session_until_it_is_forgotten(run: Any)
 
 
 def test_a_result_over_the_limit_names_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus_bridge.results.PAYLOAD_BYTES_MAX", 100)
-    status, reason, detail, _ = run(plain(list, range(100)))[0]
-    assert (status, reason) == (1, 8)
-    assert "PAYLOAD_BYTES_MAX" in detail
+    monkeypatch.setattr("isthmus_bridge.results.PAYLOAD_BYTES_MAX", 100_000)
+    for call in (
+        plain(list, range(100_000)),
+        plain(bytes, 200_000),
+        plain(bytearray, 200_000),
+        plain("x".__mul__, 200_000),
+        plain((10).__pow__, 500_000),
+        coded(2, bytes, 200_000),
+        coded(3, bytearray, 200_000),
+    ):
+        (status, reason, detail, parts), after = run(call, plain(abs, -1))
+        assert (status, reason) == (1, 8)
+        assert "payload_bytes_max (100000 bytes)" in detail
+        assert "return less" in detail
+        assert 0 not in parts
+        assert after == (0, 0, "", {0: 1})
+
+
+def test_a_result_at_the_limit_travels(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus_bridge.results.PAYLOAD_BYTES_MAX", 100_000)
+    assert run(coded(3, bytes, 100_000))[0][0] == 0
 
 
 def test_large_buffers_stay_outside_of_the_pickle(run: Any) -> None:

@@ -18,5 +18,8 @@ LOG_BYTES_PER_TASK_MAX = 64 << 10
 SOURCE_MODULES_MAX = 1_024
 """Modules made from source text that are kept; beyond it the oldest is dropped and would be made anew."""
 
+EXCEPTION_BASES_MAX = 32
+"""Base classes of an exception that are named; hierarchies are deeper only by generated code."""
+
 TEXT_BYTES_MAX = 64 << 10
 """Length of one message or traceback text on its way to the client; the middle is cut out beyond it."""

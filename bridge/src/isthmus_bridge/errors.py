@@ -7,7 +7,8 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isthmus_bridge._limits import TEXT_BYTES_MAX
+from isthmus_bridge import rebuilding
+from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX
 from isthmus_bridge.pickling import dump_by_value
 
 if TYPE_CHECKING:
@@ -27,11 +28,16 @@ class Failure:
     message: str
     traceback: str
     """As Python prints it, without the frames of the bridge."""
+    bases: tuple[str, ...] = ()
+    """Names of the class and of what it is derived from, in the order of the MRO, without `object`."""
 
 
 def exception_name(error: BaseException) -> str:
     """The name of an exception's class, as a traceback writes it."""
-    kind = type(error)
+    return _class_name(type(error))
+
+
+def _class_name(kind: type) -> str:
     if kind.__module__ in {"builtins", "__main__"}:
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"
@@ -44,6 +50,7 @@ def describe(error: BaseException) -> Failure:
         class_name=exception_name(error),
         message=_message(error),
         traceback=_traceback(error),
+        bases=tuple(_class_name(kind) for kind in type(error).__mro__[:-1][:EXCEPTION_BASES_MAX]),
     )
 
 
@@ -80,10 +87,19 @@ def _cut(text: str) -> str:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """The pickled exception, if it also comes back: many classes with an `__init__` of their own do not."""
+    """The pickled exception, if it also comes back as what it was."""
+    plain = None
     try:
         data = dump_by_value(error)
         restored = pickle.loads(data)
+        if type(restored) is type(error):
+            plain = data
+            if not rebuilding.is_needed(error, restored):
+                return data
     except Exception:
-        return None
-    return data if type(restored) is type(error) else None
+        pass
+    try:
+        data = rebuilding.dump(error)
+        return data if type(pickle.loads(data)) is type(error) else plain
+    except Exception:
+        return plain

@@ -129,7 +129,7 @@ class Executor:
                     if len(data) < INLINE_BYTES_MAX and not lines:
                         send(data)
                         continue
-                    self._succeed(((results.VALUE_PART, calls.PICKLE, data, ()),))
+                    self._give_pickled(data, call)
                     continue
                 self._give(value, call, calls.PICKLE)
             except BaseException as error:
@@ -196,6 +196,14 @@ class Executor:
         output.flush()
         self._succeed(parts)
 
+    def _give_pickled(self, data: bytes, call: Any) -> None:
+        """The same for a result that is pickled and flushed already."""
+        try:
+            parts = results.pickled_parts(data, call)
+        except results.TooLargeError as error:
+            raise _OutcomeError(LIMIT_EXCEEDED, error) from error
+        self._succeed(parts)
+
     def _succeed(self, parts: tuple[results.Part, ...]) -> None:
         if self._log.lines:
             parts = (*parts, (results.LOG_PART, calls.RAW, self._log.take(), ()))
@@ -229,6 +237,9 @@ class Executor:
         elif isinstance(error, _OutcomeError):
             status, reason, detail = error.status, error.reason, str(error.error)
             parts = results.exception_parts(error.error.__cause__ or error.error)
+            if error.reason == LIMIT_EXCEEDED:
+                # Its class is a detail of the bridge: the reason tells the client which error to raise.
+                parts = parts[-2:]
         else:
             parts = results.exception_parts(error)
         if self._log.lines:

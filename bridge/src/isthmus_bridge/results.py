@@ -12,7 +12,15 @@ from isthmus_bridge.errors import Failure, describe
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["NotSerializableError", "Part", "TooLargeError", "exception_parts", "failure_parts", "value_parts"]
+__all__ = [
+    "NotSerializableError",
+    "Part",
+    "TooLargeError",
+    "exception_parts",
+    "failure_parts",
+    "pickled_parts",
+    "value_parts",
+]
 
 Part = tuple[int, int, "Buffer", "tuple[Buffer, ...]"]
 """Kind, codec, main part, out-of-band buffers: what `_isthmus.finish` takes."""
@@ -35,6 +43,9 @@ def value_parts(value: Any, codec: int, function: Any) -> tuple[Part, ...]:
     """Encode a result. Raises `NotSerializableError` or `TooLargeError`, naming the function."""
     buffers: tuple[Buffer, ...] = ()
     data: Buffer
+    if isinstance(value, (bytes, bytearray, str)):
+        # Before there is a second copy of it. Of a text these are the characters, so it is a lower bound.
+        _check(len(value), function)
     try:
         if codec == PICKLE:
             data, outside = pickling.dump(value)
@@ -49,23 +60,33 @@ def value_parts(value: Any, codec: int, function: Any) -> tuple[Part, ...]:
             f"{_name(function)} returned {_type_name(value)}, which cannot {wanted}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    size = memoryview(data).nbytes + sum(memoryview(buffer).nbytes for buffer in buffers)
-    if size > PAYLOAD_BYTES_MAX:
-        raise TooLargeError(
-            f"{_name(function)} returned {size} bytes, at most {PAYLOAD_BYTES_MAX} can travel "
-            f"(PAYLOAD_BYTES_MAX): return less, or write it to a file and return its path"
-        )
+    _check(memoryview(data).nbytes + sum(memoryview(buffer).nbytes for buffer in buffers), function)
     return ((VALUE_PART, codec, data, buffers),)
 
 
+def pickled_parts(data: bytes, function: Any) -> tuple[Part, ...]:
+    """The same for a result that is pickled already, with everything inside. Raises `TooLargeError`."""
+    _check(len(data), function)
+    return ((VALUE_PART, PICKLE, data, ()),)
+
+
+def _check(size: int, function: Any) -> None:
+    if size > PAYLOAD_BYTES_MAX:
+        raise TooLargeError(
+            f"{_name(function)} returned {size} bytes, more than payload_bytes_max ({PAYLOAD_BYTES_MAX} "
+            f"bytes): return less, or write it to a file and return its path"
+        )
+
+
 def exception_parts(error: BaseException) -> tuple[Part, ...]:
-    """Encode an exception: itself if it can travel, its traceback, and class and message as neutral text."""
+    """Encode an exception: itself if it can travel, its traceback, and class, bases and message."""
     return failure_parts(describe(error))
 
 
 def failure_parts(failure: Failure) -> tuple[Part, ...]:
     """The same for an exception that was described before."""
-    summary = neutral.pack({"class": failure.class_name, "message": failure.message})
+    facts = {"class": failure.class_name, "message": failure.message, "bases": list(failure.bases)}
+    summary = neutral.pack(facts)
     parts: tuple[Part, ...] = (
         (TRACEBACK_PART, RAW, failure.traceback.encode(), ()),
         (SUMMARY_PART, NEUTRAL, summary, ()),

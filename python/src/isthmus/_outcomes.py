@@ -138,7 +138,7 @@ def _exception(
         made.__cause__ = _rebuilt(payload)
     elif payload is not None or status == "exception":
         made = _rebuilt(payload) or _summary(head, parts, traceback)
-        if head.detail:
+        if head.detail and head.detail != str(made):
             traceback = f"{traceback}\n{head.detail}" if traceback else head.detail
     else:
         made = _by_reason(status, reason)(head.detail or _words(head, task_id, limit))
@@ -203,6 +203,8 @@ def _summary(
 ) -> errors.IsthmusError:
     if wire.REASONS[head.reason] == "notSerializable":
         return errors.NotSerializable(head.detail or traceback)
+    if wire.REASONS[head.reason] == "limitExceeded":
+        return errors.LimitExceeded(head.detail or traceback)
     payload = _part(parts, wire.PART_SUMMARY)
     facts = value_of(payload) if payload is not None else {}
     if not isinstance(facts, dict):

@@ -41,7 +41,7 @@ class ForkedClientError(ClusterError):
 
 
 class LimitExceeded(IsthmusError, ValueError):
-    """Something is larger than a named limit allows; nothing was sent."""
+    """Something is larger than a named limit allows: arguments at `submit`, or a result."""
 
 
 class RemoteError(IsthmusError):
