@@ -31,6 +31,8 @@ package final class ExecutorChannel: Sendable {
     let socket: ExecutorSocket
     let captured: [CapturedStream]
     let state = Mutex(State())
+    /// Before `output`, whose journal closes the descriptor.
+    let activity = Activity()
     let output = Mutex(OutcomeOutput())
     let wake: EventFD
     /// When the runner took what it is busy with, in nanoseconds; 0 while it waits for work.

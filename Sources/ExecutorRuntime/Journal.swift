@@ -11,10 +11,10 @@ internal import TaskModel
 /// change the journal has it alone (it lives inside the lock around `OutcomeOutput`).
 @safe struct Journal: ~Copyable, @unchecked Sendable {
     /// Descriptor 4 of an executor.
-    private static let descriptor: Int32 = 4
-    private static let headerBytes = 64
+    static let descriptor: Int32 = 4
+    static let headerBytes = 64
     /// F_GET_SEALS, which only a memory file answers.
-    private static let getSeals: Int32 = 1034
+    static let getSeals: Int32 = 1034
 
     /// Nil without a journal: outcomes are then as safe as this process.
     private let memory: UnsafeMutableRawBufferPointer?

@@ -25,6 +25,7 @@ extension ExecutorChannel {
             }
             return work
         }
+        say(work)
         if work != nil { becomeBusy(now) }
         // The runner leaves now, and nobody would send what waits.
         if case .shutdown? = work { flush() }
@@ -54,6 +55,14 @@ extension ExecutorChannel {
             if isOver { abandoned() }
         } catch {
             broken(error)
+        }
+    }
+
+    private func say(_ work: Work?) {
+        switch work {
+        case .attempt: activity.become(.attempt)
+        case .setup(let setup): activity.become(.initializer, of: setup.session)
+        case .function, .forgetSession, .forgetFunction, .shutdown, nil: activity.become(.nothing)
         }
     }
 
@@ -187,6 +196,7 @@ extension ExecutorChannel {
 
     private func endRunning(_ status: OutcomeStatus, _ reason: OutcomeReason, _ now: Instant) -> OutcomeHead {
         exitIfDetached()
+        activity.become(.nothing)
         let running = state.withLock { $0.running.take() }
         guard let running else { preconditionFailure("no attempt is running") }
         var head = OutcomeHead(

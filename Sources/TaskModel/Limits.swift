@@ -124,6 +124,14 @@ package enum Limits {
     package static let outputBytesPerTaskMax = 64 << 10
     /// An executor that does not say `ready` for this long is killed and started again.
     package static let executorStartTimeout = Interval.seconds(60)
+    /// An executor that is in a session's initializer for this long is killed: time to load a model of a few
+    /// gigabytes. A worker may be given another value.
+    package static let initializerTimeout = Interval.seconds(60)
+    /// An executor that has nothing to do before its next attempt and does not begin with it for this long is
+    /// killed: what an earlier task left behind (a destructor, a stream of its own) holds it up.
+    package static let attemptTakeTimeout = Interval.seconds(30)
+    /// Between two looks at what an executor is doing: time for an outcome that is on its way.
+    package static let executorLookInterval = Interval.seconds(1)
     /// An executor whose start failed is tried again after a delay that doubles up to this.
     package static let executorRestartDelayMax = Interval.seconds(10)
     package static let executorRestartDelayMin = Interval.milliseconds(100)

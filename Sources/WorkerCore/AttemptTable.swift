@@ -37,6 +37,17 @@ enum Wish: UInt8, Sendable, BitwiseCopyable {
     case drop
 }
 
+/// Whether the executor has begun with the first of its pipeline; see `Looks.swift`.
+enum Beginning: Sendable, BitwiseCopyable {
+    /// As far as is known here. Exit: asked.
+    case assumed
+    /// The server has been told to look. Exits: confirmed, doubted.
+    case asked(again: Bool)
+    /// It had not begun at the last look. Exit: asked.
+    case doubted(next: Instant, overdue: Bool)
+    case confirmed
+}
+
 struct Attempt: Sendable, BitwiseCopyable {
     var id: AttemptID
     var grace: Interval
@@ -53,6 +64,7 @@ struct Attempt: Sendable, BitwiseCopyable {
     var previous = noIndex
     var kind: ExecutorKind
     var wish = Wish.none
+    var beginning = Beginning.assumed
     var reportedStarted = false
 
     var isUnstarted: Bool {

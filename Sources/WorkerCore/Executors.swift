@@ -28,6 +28,10 @@ enum KillCause: UInt8, Sendable, BitwiseCopyable {
     case broken
     /// It never became ready.
     case start
+    /// It was in a session's initializer for too long.
+    case initializer
+    /// It did not begin with the attempt that was next.
+    case hung
 }
 
 struct Executor: Sendable, BitwiseCopyable {
@@ -37,6 +41,8 @@ struct Executor: Sendable, BitwiseCopyable {
     var phase = ExecutorPhase.absent
     /// Starts that failed since the last that succeeded.
     var failures = 0
+    /// The session in whose initializer it died.
+    var initializing: SessionID?
 
     var isReady: Bool {
         switch phase {

@@ -6,6 +6,7 @@ import TaskModel
 extension WorkerStateMachine {
     mutating func startProcess(_ executor: ExecutorIndex, now: Instant, into actions: inout [Action]) {
         executors[executor.int].phase = .starting(deadline: now + Limits.executorStartTimeout)
+        executors[executor.int].initializing = nil
         actions.append(.start(executor))
     }
 
@@ -106,21 +107,40 @@ extension WorkerStateMachine {
             let phase = attempts[index].phase
             unlinkFromPipeline(index)
             switch phase {
-            case .sent: settleUnstarted(index, into: &actions)
+            case .sent:
+                settleUnstarted(index, into: &actions)
             case .running:
-                if killed == nil {
-                    settleVictim(index, .executorCrashed, of: executor, into: &actions)
-                } else {
-                    // Killed because of another, which got its outcome through; this one may have begun.
-                    settleVictim(index, .workerLost, of: executor, into: &actions)
-                }
-            case .stopping: settleVictim(index, .executorCrashed, of: executor, into: &actions)
+                // Killed because of another, which got its outcome through: this one may have begun.
+                let reason: OutcomeReason = killed == nil ? .executorCrashed : .workerLost
+                settleFirst(index, reason, of: executor, into: &actions)
+            case .stopping:
+                settleVictim(index, .executorCrashed, of: executor, into: &actions)
             case .killed:
-                let reason: OutcomeReason = killed == .memory ? .memoryLimit : .executorCrashed
-                settleVictim(index, reason, of: executor, into: &actions)
-            case .free, .queued: preconditionFailure("an attempt in a pipeline is neither")
+                settleCulprit(index, killed, of: executor, into: &actions)
+            case .free, .queued:
+                preconditionFailure("an attempt in a pipeline is neither")
             }
         }
+    }
+
+    private mutating func settleCulprit(
+        _ index: UInt32, _ killed: KillCause?, of executor: ExecutorIndex, into actions: inout [Action]
+    ) {
+        switch killed {
+        case .hung: settleUnstarted(index, into: &actions)
+        case .stop: settleVictim(index, .executorCrashed, of: executor, into: &actions)
+        case .memory: settleFirst(index, .memoryLimit, of: executor, into: &actions)
+        // Its initializer may have ended after all, in the last moment.
+        case .initializer: settleFirst(index, .workerLost, of: executor, into: &actions)
+        case .broken, .start, nil: settleFirst(index, .executorCrashed, of: executor, into: &actions)
+        }
+    }
+
+    private mutating func settleFirst(
+        _ index: UInt32, _ reason: OutcomeReason, of executor: ExecutorIndex, into actions: inout [Action]
+    ) {
+        if settleInitializing(index, of: executor, into: &actions) { return }
+        settleVictim(index, reason, of: executor, into: &actions)
     }
 
     /// It ran when its executor died. What was asked for it decides first: a stopped attempt is stopped.

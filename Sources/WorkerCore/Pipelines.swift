@@ -18,6 +18,7 @@ extension WorkerStateMachine {
         attempts[index].phase =
             isFirst ? .running(slot: UInt16(number), since: now) : .sent(slot: UInt16(number))
         attempts[index].reportedStarted = false
+        attempts[index].beginning = .assumed
         slots[number].active = kind
         slots[number].backlog = slots[number].backlog + estimate
         attempts.append(index, to: &slots[number].pipeline)
@@ -48,6 +49,7 @@ extension WorkerStateMachine {
         let index = slots[number].pipeline.head
         guard index != noIndex, attempts[index].isUnstarted else { return }
         attempts[index].phase = .running(slot: UInt16(number), since: now)
+        attempts[index].beginning = .assumed
         switch attempts[index].wish {
         case .none, .rebalance, .giveBack, .timeOut: break
         // It may have been taken before the executor read that it is not wanted.

@@ -29,6 +29,9 @@ extension WorkerStateMachine {
                 attempts[index].reportedStarted = true
                 actions.append(.reportStarted(attempts.slot(index)))
             }
+            if now >= nextLook(at: index, since: since) {
+                askWhetherBegun(index, in: number, into: &actions)
+            }
             if let timeout = attempts[index].timeout, now >= since + timeout {
                 wish(.timeOut, for: index)
                 stopRunning(index, now: now, into: &actions)
@@ -60,6 +63,7 @@ extension WorkerStateMachine {
             case .running(_, let since):
                 if !attempt.reportedStarted { next = min(next, since + Limits.startedReportAfter) }
                 if let timeout = attempt.timeout { next = min(next, since + timeout) }
+                next = min(next, nextLook(at: slot.pipeline.head, since: since))
             case .stopping(_, _, let deadline):
                 next = min(next, deadline)
             case .sent, .killed, .free, .queued:

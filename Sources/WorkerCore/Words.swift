@@ -35,8 +35,14 @@ package struct WorkerShape: Sendable, BitwiseCopyable {
     package var swift: Bool
     /// Python executors that are started after the first loss of one and wait for the next.
     package var spares: Int
+    /// How long an executor may be in a session's initializer.
+    package var initializerTimeout: Interval
 
-    package init(slots: Int, python: Bool, swift: Bool, spares: Int = 0) {
+    package init(
+        slots: Int, python: Bool, swift: Bool, spares: Int = 0,
+        initializerTimeout: Interval = Limits.initializerTimeout
+    ) {
+        self.initializerTimeout = initializerTimeout
         self.slots = slots
         self.python = python
         self.swift = swift
@@ -65,6 +71,15 @@ package struct AttemptOrder: Sendable, BitwiseCopyable {
     }
 }
 
+/// What an executor says that it is doing.
+package enum ExecutorActivity: UInt8, Sendable, BitwiseCopyable {
+    /// Also of an executor that does not say.
+    case attempt
+    /// The initializer of a session, before its first attempt.
+    case initializer
+    case nothing
+}
+
 /// What happened. Facts only: what follows from them is in the actions.
 package enum Event: Sendable, BitwiseCopyable {
     /// The scheduler wants the attempt back if it has not started.
@@ -86,6 +101,10 @@ package enum Event: Sendable, BitwiseCopyable {
     case memoryExceeded(ExecutorIndex)
     /// The executor gave the attempt back without having started it.
     case attemptReturned(AttemptSlot, by: ExecutorIndex)
+    /// The answer to `look`.
+    case looked(AttemptSlot, ExecutorIndex, ExecutorActivity)
+    /// The executor is about to be found dead, and what it ran last was the initializer of this session.
+    case initializerEnded(SessionID, in: ExecutorIndex)
 }
 
 /// What the server has to do, in the order in which the actions were appended. Those that end an attempt
@@ -100,6 +119,8 @@ package enum Action: Hashable, Sendable, BitwiseCopyable {
     case retract(AttemptSlot, from: ExecutorIndex)
     /// Ask the executor to raise inside the running attempt.
     case stop(AttemptSlot, in: ExecutorIndex, timedOut: Bool)
+    /// Look what the executor is doing, whose next attempt this is, and absorb `looked`.
+    case look(AttemptSlot, ExecutorIndex)
     /// Kill the executor with its whole process group, and absorb `executorDied` when it is gone.
     case kill(ExecutorIndex)
     /// Tell the scheduler that the attempt was not started here, and drop it.

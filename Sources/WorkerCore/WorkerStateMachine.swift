@@ -146,6 +146,10 @@ package struct WorkerStateMachine: ~Copyable {
         case .memoryExceeded(let executor): kill(executor, .memory, into: &actions)
         case .attemptReturned(let slot, let executor):
             attemptReturned(slot, by: executor, now: now, into: &actions)
+        case .looked(let slot, let executor, let activity):
+            looked(slot, executor, activity, now: now, into: &actions)
+        case .initializerEnded(let session, let executor):
+            executors[executor.int].initializing = session
         }
     }
 

@@ -25,6 +25,9 @@ extension WorkerLoop {
         case .retract(let slot, let executor): ask(.retract, slot, executor)
         case .stop(let slot, let executor, let timedOut):
             ask(.stop, slot, executor, flags: timedOut ? 1 : 0)
+        case .look(let slot, let executor):
+            guard let process = processes[executor.int] else { break }
+            core.absorb(.looked(slot, executor, process.activity), now: now, into: &actions)
         case .kill(let executor): kill(executor)
         case .giveBack(let slot):
             writeAttempt(.returned, attempt(slot))
@@ -156,6 +159,10 @@ extension WorkerLoop {
             if !tail.standardError.isEmpty { parts.append((.standardError, tail.standardError)) }
         }
         let detail = words(status, reason, attempt, process)
+        if reason == .initializerFailed, let executor {
+            let kind = core.kind(of: executor)
+            sessions.breakSession(ofFunction: payloads[Int(slot.index)].function, kind, because: detail)
+        }
         finishedCounter.increment()
         writeOutcome(attempt, status, reason, detail, parts: parts)
     }
@@ -178,14 +185,22 @@ extension WorkerLoop {
         case .lost where reason == .workerLost:
             return
                 "The executor of attempt \(attempt) on worker \(worker) was killed because of another task."
+        case .lost where reason == .initializerFailed:
+            guard let process else { return "the initializer failed on worker \(worker)." }
+            return
+                "the initializer of the session ended its executor (process \(process.processID) on worker "
+                + "\(worker)): \(howItEnded(process))"
         case .value, .exception, .lost, .refused:
             guard let process else { return "Lost on worker \(worker)." }
-            let how = process.killed ?? process.status.map { "it \($0)" } ?? "it ended"
-            let lines = process.lastWords()
-            let output = lines.isEmpty ? " It wrote no output." : " Its last output:\n\(lines)"
             return
                 "The executor (process \(process.processID) on worker \(worker)) died while it ran attempt "
-                + "\(attempt): \(how).\(output)"
+                + "\(attempt): \(howItEnded(process))"
         }
+    }
+
+    private func howItEnded(_ process: ExecutorProcess) -> String {
+        let how = process.killed ?? process.status.map { "it \($0)" } ?? "it ended"
+        let lines = process.lastWords()
+        return how + "." + (lines.isEmpty ? " It wrote no output." : " Its last output:\n\(lines)")
     }
 }

@@ -192,6 +192,9 @@ extension WorkerLoop {
                 "how": "\(process.status.map { "\($0)" } ?? "")",
                 "why": "\(process.killed ?? process.failure ?? "")",
             ])
+        if process.activity == .initializer {
+            core.absorb(.initializerEnded(process.initializing, in: process.index), now: now, into: &actions)
+        }
         core.absorb(.executorDied(process.index), now: now, into: &actions)
         failWhenColdStartFails(process)
     }

@@ -87,6 +87,26 @@ final class ExecutorProcess {
 
     private static let journalHeader = 64
 
+    /// What it says that it is doing, or was doing when it died (docs/wire-protocol.md, "The executor's
+    /// socket").
+    var activity: ExecutorActivity {
+        switch journalNumber(8..<12) {
+        case 1: .nothing
+        case 3: .initializer
+        default: .attempt
+        }
+    }
+
+    /// The session to which `activity` refers.
+    var initializing: SessionID { SessionID(journalNumber(16..<24)) }
+
+    private func journalNumber(_ bytes: Range<Int>) -> UInt64 {
+        var header = [UInt8](repeating: 0, count: Self.journalHeader)
+        guard case .bytes(let read)? = try? journal.read(into: &header, position: 0), read == header.count
+        else { return 0 }
+        return header[bytes].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     /// The newest bytes that it wrote and that belong to no finished attempt.
     func outputTail(bytesMax: Int) -> (standardOutput: [UInt8], standardError: [UInt8]) {
         (tail(of: standardOutput, bytesMax: bytesMax), tail(of: standardError, bytesMax: bytesMax))

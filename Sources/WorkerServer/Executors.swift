@@ -70,9 +70,28 @@ extension WorkerLoop {
 
     func kill(_ executor: ExecutorIndex) {
         guard let process = processes[executor.int] else { return }
-        let seconds = Limits.executorStartTimeout.nanoseconds / 1_000_000_000
-        let isStarting = process.fields.isEmpty
-        process.kill(because: isStarting ? "it was not ready within \(seconds) seconds" : nil)
+        process.kill(because: whyKilled(process))
+    }
+
+    /// Nil when an attempt is the reason, whose outcome says it.
+    private func whyKilled(_ process: ExecutorProcess) -> String? {
+        func seconds(_ limit: Interval) -> String {
+            let tenths = limit.nanoseconds / 100_000_000
+            return tenths % 10 == 0 ? "\(tenths / 10) seconds" : "\(tenths / 10).\(tenths % 10) seconds"
+        }
+        if process.fields.isEmpty {
+            return "it was not ready within \(seconds(Limits.executorStartTimeout))"
+        }
+        switch process.activity {
+        case .attempt:
+            return nil
+        case .initializer:
+            return "it had not ended after \(seconds(configuration.initializerTimeout)); let it do less, or "
+                + "start workers with a longer --initializer-timeout"
+        case .nothing:
+            return "it did not begin with its next attempt within \(seconds(Limits.attemptTakeTimeout)): "
+                + "something that an earlier task left behind holds it up"
+        }
     }
 
     // MARK: Watching

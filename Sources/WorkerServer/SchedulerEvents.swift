@@ -128,6 +128,10 @@ extension WorkerLoop {
                 "This worker has no executor for commands; start one that has.", parts: [])
             return
         }
+        if let words = sessions.whyBroken(attempt.task.session, assignment.kind) {
+            writeOutcome(attempt, .lost, .initializerFailed, words, parts: [])
+            return
+        }
         let function = sessions.place(of: assignment.function, in: attempt.task.session) {
             core.addFunction()
         }

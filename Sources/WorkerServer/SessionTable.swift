@@ -56,6 +56,8 @@ struct SessionTable: ~Copyable {
         var attempts = 0
         var isForgotten = false
         var isUsed = true
+        /// An initializer ended an executor of this kind: what the session's attempts are told.
+        var broken: (kind: ExecutorKind, words: String)?
     }
 
     /// Something that no attempt uses any more: executors that know it are to be told, and its place in the
@@ -121,6 +123,19 @@ struct SessionTable: ~Copyable {
     }
 
     mutating func add(_ setup: Setup, session: Int) { sessions[session].setups.append(setup) }
+
+    /// Attempts of this kind that come later would cost one executor each.
+    mutating func breakSession(ofFunction place: Int, _ kind: ExecutorKind, because words: String) {
+        sessions[functions[place].session].broken = (kind, words)
+    }
+
+    /// Why no attempt of this kind can run in a session; nil when it can.
+    func whyBroken(_ id: SessionID, _ kind: ExecutorKind) -> String? {
+        guard let place = places[id], let broken = sessions[place].broken, broken.kind == kind else {
+            return nil
+        }
+        return broken.words
+    }
 
     mutating func retain(_ place: Int) {
         functions[place].attempts += 1

@@ -26,6 +26,8 @@ package struct WorkerConfiguration: Sendable {
     package var spares: Int
     /// How long a drain waits for running attempts before they are killed.
     package var drainTimeout: Interval
+    /// How long an executor may be in a session's initializer before it is killed.
+    package var initializerTimeout: Interval
 
     package init(
         scheduler: String, slots: Int, python: String?, swift: String? = nil, executor: String, bridge: String
@@ -42,6 +44,7 @@ package struct WorkerConfiguration: Sendable {
         labels = [:]
         spares = 1
         drainTimeout = .seconds(30)
+        initializerTimeout = Limits.initializerTimeout
     }
 }
 

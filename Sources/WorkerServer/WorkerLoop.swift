@@ -86,7 +86,8 @@ final class WorkerLoop {
         core = WorkerStateMachine(
             WorkerShape(
                 slots: configuration.slots, python: configuration.python != nil,
-                swift: configuration.swift != nil, spares: configuration.spares))
+                swift: configuration.swift != nil, spares: configuration.spares,
+                initializerTimeout: configuration.initializerTimeout))
         processes = Array(repeating: nil, count: core.executorCount)
         do {
             poller = try Poller()

@@ -28,6 +28,11 @@ def append(path: str, line: str) -> str:
     return line
 
 
+def append_slowly(path: str, seconds: float) -> None:
+    append(path, "here")
+    time.sleep(seconds)
+
+
 def sleep_then(seconds: float, value: Any) -> Any:
     time.sleep(seconds)
     return value

@@ -178,6 +178,8 @@ struct RandomDriver: ~Copyable {
             retract(slot, executor)
         case .stop(let slot, let executor, _):
             if pipelines[executor.int].first == slot, random.below(3) != 0 { held[slot]?.isStopped = true }
+        case .look(let slot, let executor):
+            look(slot, executor)
         case .kill(let executor):
             // It may have died by itself meanwhile.
             if lives[executor.int] != .none { lives[executor.int] = .killed }
@@ -205,6 +207,12 @@ struct RandomDriver: ~Copyable {
         core.absorb(.attemptReturned(slot, by: executor), now: now, into: &later)
         for action in later { perform(action) }
         later = []
+    }
+
+    private mutating func look(_ slot: AttemptSlot, _ executor: ExecutorIndex) {
+        if pipelines[executor.int].first != slot { fail("looked for what is not next") }
+        core.absorb(.looked(slot, executor, .attempt), now: now, into: &later)
+        if !later.isEmpty { fail("an attempt that runs was held against its executor") }
     }
 
     private var later: [Action] = []

@@ -16,6 +16,8 @@ struct ScenarioError: Error, CustomStringConvertible {
 ///     return c1:2 on=e0                      the executor gives the attempt back
 ///     retract c1:1 / cancel c1:1 / forget c1 / expel / drain     what the scheduler asks for
 ///     die e0 / break e0 / exceed e0          what happens to executors
+///     looked c1:1 on=e0 nothing              what an executor is seen to do: nothing, attempt, initializer
+///     initializing c1 on=e0                  it is about to be found dead in the initializer of a session
 ///     tick 5ms                               time passes
 ///     state                                  prints what runs and waits
 ///
@@ -67,6 +69,13 @@ struct ScenarioWorld: ~Copyable {
         case "forget": core.absorb(.sessionForgotten(session(command.words[0])), now: now, into: &actions)
         case "expel": core.absorb(.expelled, now: now, into: &actions)
         case "drain": core.absorb(.drainRequested, now: now, into: &actions)
+        case "looked":
+            let slot = try slot(command.words[0])
+            let activity = try activity(command.words[1])
+            core.absorb(.looked(slot, try command.executor("on"), activity), now: now, into: &actions)
+        case "initializing":
+            let executor = try command.executor("on")
+            core.absorb(.initializerEnded(session(command.words[0]), in: executor), now: now, into: &actions)
         case "ready", "die", "break", "exceed": try happen(command)
         case "tick": now = now + (try Command.interval(command.words.first ?? "0ms"))
         case "state": return [describe(core.snapshot())]
@@ -117,6 +126,15 @@ struct ScenarioWorld: ~Copyable {
         }
     }
 
+    private func activity(_ word: String) throws -> ExecutorActivity {
+        switch word {
+        case "nothing": return .nothing
+        case "attempt": return .attempt
+        case "initializer": return .initializer
+        default: throw ScenarioError("\(word) is no activity")
+        }
+    }
+
     private func session(_ name: String) -> SessionID { SessionID(UInt64(name.dropFirst()) ?? 0) }
 
     private func id(_ name: String) throws -> AttemptID {
@@ -140,6 +158,8 @@ struct ScenarioWorld: ~Copyable {
         case .retract(let slot, let executor): return "retract \(name(slot)) from e\(executor.rawValue)"
         case .stop(let slot, let executor, let timedOut):
             return "stop \(name(slot)) in e\(executor.rawValue)" + (timedOut ? ", its time is up" : "")
+        case .look(let slot, let executor):
+            return "look what e\(executor.rawValue) does before \(name(slot))"
         case .kill(let executor): return "kill e\(executor.rawValue)"
         case .giveBack(let slot): return "give back \(name(slot))"
         case .reportStarted(let slot): return "report \(name(slot)) as started"

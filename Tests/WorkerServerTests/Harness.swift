@@ -194,13 +194,13 @@ final class Harness {
         link.endRecord()
     }
 
-    func setup(function: UInt32, session: SessionID = client) {
+    func setup(function: UInt32, session: SessionID = client, _ text: String = "") {
         let link = link
         link.beginRecord(.workerSetup)
         link.writer.uint64(session.rawValue)
         link.writer.uint32(function)
         link.writer.uint32(0)
-        link.writer.inlinePayload(.neutral, [])
+        link.writer.inlinePayload(.neutral, Array(text.utf8))
         link.endRecord()
     }
 

@@ -45,7 +45,8 @@ class TestStop:
         executor.stop(task, time_is_up=time_is_up)
         outcome = executor.outcome(task, 10)
         assert (outcome.status, outcome.reason) == expected
-        assert "time.sleep(60)" in outcome.traceback
+        # The stop may come a moment before the task is in its sleep.
+        assert ", in sleep\n" in outcome.traceback
         assert executor.call(quick).value() == 1
 
     def test_a_computing_task_is_interrupted(self, executor: Executor, tmp_path: Path) -> None:

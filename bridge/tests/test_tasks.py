@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import subprocess
 from typing import TYPE_CHECKING
 
 import executor_driver as driver
@@ -225,13 +226,31 @@ class TestExceptions:
         assert error.args == ("missing",)
         assert 'raise KeyError("missing")' in outcome.traceback
         assert "isthmus_bridge" not in outcome.traceback
-        assert neutral.unpack(outcome.parts[5].data) == {"class": "KeyError", "message": "'missing'"}
+        assert neutral.unpack(outcome.parts[5].data) == {
+            "class": "KeyError",
+            "message": "'missing'",
+            "bases": ["KeyError", "LookupError", "Exception", "BaseException"],
+        }
+
+    def test_an_exception_whose_constructor_wants_more_than_its_args_arrives_as_itself(
+        self, executor: Executor
+    ) -> None:
+        def fail() -> None:
+            import subprocess
+
+            raise subprocess.TimeoutExpired(["sleep"], 5)
+
+        error = executor.call(fail).value()
+        assert (type(error), error.timeout) == (subprocess.TimeoutExpired, 5)
 
     def test_an_exception_that_does_not_survive_pickling_arrives_as_text(self, executor: Executor) -> None:
         def fail() -> None:
+            import threading
+
             class OddError(Exception):
                 def __init__(self, a: int, b: int) -> None:
                     super().__init__(f"{a} and {b}")
+                    self.lock = threading.Lock()
 
             raise OddError(1, 2)
 

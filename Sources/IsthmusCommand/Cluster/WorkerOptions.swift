@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import TaskModel
 internal import WorkerServer
 
 /// What a worker offers; shared by `up` and `worker`.
@@ -23,8 +24,17 @@ struct WorkerOptions: ParsableArguments {
             valueName: "size"))
     var memoryMax: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long the initializer of a client may run in an executor. Default: 60.", valueName: "seconds")
+    )
+    var initializerTimeout: Double?
+
     func validate() throws {
         if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+        if let initializerTimeout, !(initializerTimeout > 0 && initializerTimeout < 1e9) {
+            throw ValidationError("--initializer-timeout must be more than 0 seconds")
+        }
         for word in label where (word.firstIndex(of: "=") ?? word.startIndex) == word.startIndex {
             throw ValidationError("label \"\(word)\" is not key=value")
         }
@@ -45,6 +55,9 @@ struct WorkerOptions: ParsableArguments {
         }
         configuration.name = name
         configuration.executorMemoryMax = memoryMax?.bytes
+        if let initializerTimeout {
+            configuration.initializerTimeout = .milliseconds(Int64(initializerTimeout * 1_000))
+        }
         for word in label {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             configuration.labels[String(parts[0])] = String(parts[1])

@@ -17,6 +17,8 @@ WIRE = 1
 READY, FAILED, FINISHED, RETURNED = 65, 66, 33, 35
 GREETING, ASSIGN, RETRACT, STOP, FUNCTION, SETUP, FORGET, SHUTDOWN = 64, 50, 51, 52, 49, 53, 54, 67
 
+NOTHING, INITIALIZER = 1, 3
+
 
 def record(kind: int, body: bytes, attachments: list[bytes] | None = None) -> bytes:
     """A record and what follows it in the stream."""
@@ -81,10 +83,27 @@ class Executor:
                 self.seen.append(f"function {struct.unpack_from('<I', body, 8)[0]}")
             elif kind == SETUP:
                 self.seen.append("setup")
+                self.initialize(body)
             elif kind == FORGET:
                 self.seen.append("forget")
             elif kind == ASSIGN:
                 self.attempt(body, parts)
+
+    def initialize(self, body: bytes) -> None:
+        """Do what the arguments of a setup say."""
+        arguments = body[24:].decode("latin-1")
+        self.say(INITIALIZER, body[:8])
+        if arguments == "exit":
+            print("no such model", flush=True)
+            os._exit(9)
+        if arguments == "hang":
+            time.sleep(600)
+        self.say(NOTHING)
+
+    def say(self, activity: int, session: bytes = bytes(8)) -> None:
+        """What the worker is to believe that this executor does."""
+        os.pwrite(4, session, 16)
+        os.pwrite(4, struct.pack("<I", activity), 8)
 
     def fail(self, text: str) -> None:
         """Say that no task can run here."""
@@ -122,15 +141,19 @@ class Executor:
         elif verb == "eat":
             self.hoard = bytearray(int(words[1]) << 20)
             time.sleep(60)
-        elif verb == "garbage":
-            self.send(b"\xff" * 64)
-            time.sleep(60)
-        elif verb == "close":
-            self.socket.shutdown(socket.SHUT_RDWR)
-            os.close(3)
-            time.sleep(60)
+        elif verb in {"garbage", "close"}:
+            self.go_mad(verb)
         else:
             self.send(outcome(attempt, arguments))
+
+    def go_mad(self, how: str) -> None:
+        """Break the protocol, and stay."""
+        if how == "garbage":
+            self.send(b"\xff" * 64)
+        else:
+            self.socket.shutdown(socket.SHUT_RDWR)
+            os.close(3)
+        time.sleep(60)
 
     def heed(self, attempt: bytes) -> None:
         """Run until told to stop, giving back what is asked for."""
