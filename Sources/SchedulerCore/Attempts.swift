@@ -18,6 +18,7 @@ extension Scheduler {
         let task = report.task.index
         learn(task, report)
         let sequel = sequel(task, report)
+        settleShare(task, report)
         unhold(task)
         workers[report.worker.index].finished += 1
         switch sequel {
@@ -95,6 +96,14 @@ extension Scheduler {
         }
     }
 
+    /// The session pays for what really ran; what was lost with its executor ran for an unknown time.
+    private mutating func settleShare(_ task: UInt32, _ report: AttemptReport) {
+        guard report.status != .lost, let holding = tasks[task].phase.holding else { return }
+        queues.shares.correct(
+            tasks[task].session, charged: .microseconds(Int64(holding.charged)),
+            ran: .microseconds(Int64(report.ranMicroseconds)))
+    }
+
     /// Only what the function itself did says how long it runs.
     private mutating func learn(_ task: UInt32, _ report: AttemptReport) {
         if tasks[task].flags.contains(.conversion) { return }
@@ -126,6 +135,10 @@ extension Scheduler {
             return
         }
         counters.returned += 1
+        if let holding = tasks[slot.index].phase.holding {
+            let charged = Interval.microseconds(Int64(holding.charged))
+            queues.shares.correct(tasks[slot.index].session, charged: charged, ran: .zero)
+        }
         unhold(slot.index)
         requeueIfWanted(slot.index, now: now, into: &actions)
         announce(now: now, into: &actions)

@@ -1,9 +1,11 @@
 // Once per turn: place what is ready, then take work back for workers that have nothing to do.
 //
-// Placing goes from the most urgent priority to the least. Within one, the queues (one per requirement) take
-// turns with one task each, and so do the sessions within a queue. A queue whose requirement finds no worker
-// is out for this turn, since placing only makes workers fuller. What must wait for a free slot (a long
-// task, or one that must not start twice) holds up its queue until there is one.
+// Placing goes from the most urgent priority to the least. Within one, the next task is that of the session
+// which had the least time of workers (`FairShares`), in whichever of the queues (one per requirement) it is
+// in front; queues that are equal in this take turns. A queue whose requirement finds no worker is out for
+// this turn, since placing only makes workers fuller. What must wait for a free slot (a long task, or one
+// that must not start twice) holds up its queue until there is one. What has waited very long goes in between
+// (`Aging`).
 //
 // Taking back: after placing, a free slot means that nothing ready fits it. If another worker holds attempts
 // behind its running ones, half of these are asked back, the newest first, and return to the front of their
@@ -14,55 +16,61 @@ import TaskModel
 
 extension Scheduler {
     mutating func place(now: Instant, into actions: inout [Action]) {
+        guard queues.tasksReady > 0, placement.openCount > 0 else { return }
+        findAged(now: now)
         var level = ReadyQueues.levels - 1
         while level >= 0, queues.tasksReady > 0, placement.openCount > 0 {
             place(level: level, now: now, into: &actions)
             level -= 1
         }
+        aged.removeAll(keepingCapacity: true)
     }
 
     private mutating func place(level: Int, now: Instant, into actions: inout [Action]) {
         let first = queues.turns[level]
         if first == .none { return }
-        candidates.removeAll(keepingCapacity: true)
+        candidates.removeAll()
         var queue = first
         repeat {
-            candidates.append(queue)
+            if let entry = queues.entry(queue) { candidates.push(entry) }
             queue = queues.queues[Int(queue)].next
         } while queue != first
-        queues.turn(level)
-        while !candidates.isEmpty {
-            var kept = 0
-            for position in candidates.indices {
-                let queue = candidates[position]
-                if placeOne(queue, now: now, into: &actions) {
-                    candidates[kept] = queue
-                    kept += 1
-                }
+        while let candidate = candidates.first {
+            placeAged(now: now, into: &actions)
+            guard let entry = queues.entry(candidate.queue) else {
+                _ = candidates.popFirst()
+                continue
             }
-            candidates.removeSubrange(kept..<candidates.count)
+            if candidate < entry {
+                candidates.replaceFirst(entry)
+            } else if placeOne(queues.frontLane(entry.queue), now: now, into: &actions) {
+                agedTurn = min(agedTurn + 1, Limits.agedPlacementEvery)
+            } else {
+                _ = candidates.popFirst()
+            }
         }
     }
 
-    /// False if the queue has nothing to place, or nowhere to place it.
-    private mutating func placeOne(_ queue: UInt32, now: Instant, into actions: inout [Action]) -> Bool {
-        guard queues.queues[Int(queue)].tasks > 0 else { return false }
-        let task = queues.front(queue)
+    /// False if there is nowhere to place the lane's first task.
+    mutating func placeOne(_ lane: UInt32, now: Instant, into actions: inout [Action]) -> Bool {
+        let task = queues.lanes[Int(lane)].tasks.head
         let row = tasks[task]
-        let weight =
-            row.flags.contains(.conversion) ? Estimates.weightOfUnknown : estimates.weight(row.function)
+        let isConversion = row.flags.contains(.conversion)
+        let weight = isConversion ? Estimates.weightOfUnknown : estimates.weight(row.function)
         // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
         // not held ahead.
         let freeSlotOnly = weight >= Estimates.weightOfLong || !row.flags.contains(.idempotent)
         let worker = placement.choose(row.requirement, freeSlotOnly: freeSlotOnly)
         guard worker != .none else { return false }
-        queues.popFront(queue, &tasks)
-        hold(task, by: worker, weight: weight, now: now, into: &actions)
+        let charge = isConversion ? Estimates.ofUnknown : estimates.expected(row.function)
+        queues.popFront(lane: lane, charge: charge, now: now, &tasks)
+        hold(task, by: worker, weight: weight, charged: charge, now: now, into: &actions)
         return true
     }
 
     private mutating func hold(
-        _ task: UInt32, by worker: UInt32, weight: UInt32, now: Instant, into actions: inout [Action]
+        _ task: UInt32, by worker: UInt32, weight: UInt32, charged: Interval, now: Instant,
+        into actions: inout [Action]
     ) {
         tasks[task].attempt += 1
         tasks.append(task, to: &workers[worker].held)
@@ -71,7 +79,8 @@ extension Scheduler {
         let session = tasks[task].session
         sessions[session].remember(worker: worker)
         counters.assigned += 1
-        let holding = Holding(worker: worker, weight: weight, since: now)
+        let holding = Holding(
+            worker: worker, weight: weight, charged: charged.wireMicroseconds, since: now)
         let slot = tasks.slot(task)
         let attempt = tasks[task].attempt
         if tasks[task].flags.contains(.idempotent) {

@@ -34,6 +34,14 @@ struct Estimates: ~Copyable {
         return min(max(expected, caution, 1), Self.weightOfUnknown)
     }
 
+    /// How long a task of this function will run, for the share of its session.
+    func expected(_ function: UInt32) -> Interval {
+        guard function < functions.count, functions[Int(function)].results > 0 else { return Self.ofUnknown }
+        return Interval(nanoseconds: max(functions[Int(function)].mean, 1_000))
+    }
+
+    static var ofUnknown: Interval { Interval(nanoseconds: unit * Int64(weightOfUnknown)) }
+
     /// A mean of all results at first, then of the last ones.
     mutating func learn(_ function: UInt32, ranMicroseconds: UInt32) {
         while functions.count <= Int(function) { functions.append(Estimate()) }

@@ -125,7 +125,7 @@ extension Scheduler {
     }
 
     private func violationOfQueues() -> InvariantViolation? {
-        var ready = 0
+        var (ready, inHeaps) = (0, 0)
         for index in queues.lanes.indices where queues.lanes[index].session != .none {
             let lane = queues.lanes[index]
             var count: UInt32 = 0
@@ -138,6 +138,10 @@ extension Scheduler {
                 count += 1
                 task = row.next
             }
+            if lane.isInHeap { inHeaps += 1 }
+            if count > 0, !lane.isInHeap {
+                return InvariantViolation(rule: "a lane with tasks is in its heap", row: UInt32(index))
+            }
             if count != lane.tasks.count {
                 return InvariantViolation(rule: "a lane is counted", row: UInt32(index))
             }
@@ -146,6 +150,9 @@ extension Scheduler {
                 return InvariantViolation(rule: "what nobody can run is listed", row: requirement)
             }
             ready += Int(count)
+        }
+        if inHeaps != queues.heapEntries {
+            return InvariantViolation(rule: "a heap holds lanes of its queue, once", row: 0)
         }
         let counted = tasks.counts[Int(TaskPhase.ready.rawValue)]
         return ready == counted && ready == queues.tasksReady

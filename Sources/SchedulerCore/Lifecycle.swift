@@ -154,6 +154,8 @@ struct Holding: BitwiseCopyable {
     var worker: UInt32
     /// What the attempt was counted as in the worker's load; estimates change, this does not.
     var weight: UInt32
+    /// Microseconds that its session was charged for it.
+    var charged: UInt32
     var since: Instant
 }
 

@@ -11,7 +11,9 @@ extension Scheduler {
     /// A client joins. At most `Limits.sessionsMax` at once; the caller refuses more.
     /// - Parameter tasksMax: unfinished tasks that the session may have at once (its credit).
     package mutating func openSession(_ id: SessionID, tasksMax: UInt32) -> SessionSlot {
-        sessions.slot(sessions.open(id, tasksMax: tasksMax))
+        let session = sessions.open(id, tasksMax: tasksMax)
+        queues.shares.open(session)
+        return sessions.slot(session)
     }
 
     /// Drops all its tasks, each with a `forget`, and has workers forget it. O(its tasks).

@@ -1,6 +1,6 @@
 // A binary heap: the least element in O(1), changes in O(log n). It allocates only to grow.
 
-struct MinHeap<Element: Comparable & BitwiseCopyable>: ~Copyable {
+struct MinHeap<Element: Comparable & BitwiseCopyable> {
     private var elements: [Element] = []
 
     var count: Int { elements.count }

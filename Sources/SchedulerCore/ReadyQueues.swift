@@ -1,9 +1,11 @@
 // Ready tasks, in the order in which they are to be placed.
 //
 // A *queue* holds what one requirement and one priority have ready; a *lane* is one session's share of it,
-// first in first out. The lanes of a queue that have tasks form a ring that turns by one with each task
-// taken, so sessions share the workers in turn, however much one of them has submitted. The queues of one
-// priority that have tasks form a ring as well.
+// first in first out. The lane of the session that had the least time of workers is in front (`FairShares`):
+// a heap finds it. Passes only grow, so an entry of the heap is at most too small, and is put right when it
+// comes to the front; likewise a lane that became empty leaves then.
+// The lanes of a queue that have tasks also form a ring, the one served longest ago first: none is forgotten.
+// The queues of one priority that have tasks form a ring as well.
 //
 // A task knows its lane from its submission on, so becoming ready and leaving again are O(1).
 
@@ -14,6 +16,10 @@ struct Lane: BitwiseCopyable {
     var queue: UInt32
     var session: UInt32
     var tasks = TaskList()
+    /// When its session last had its turn here.
+    var served = Instant.origin
+    /// It has an entry in the heap of its queue.
+    var isInHeap = false
     /// Ring of the queue's lanes that have tasks.
     var next = UInt32.none
     var previous = UInt32.none
@@ -23,13 +29,36 @@ struct Lane: BitwiseCopyable {
 
 /// What one requirement and one priority have ready.
 struct ReadyQueue: BitwiseCopyable {
-    /// The lane whose turn it is; none when nothing is ready.
+    /// The lane served longest ago; none when nothing is ready.
     var turn = UInt32.none
+    /// Number of the last placement from here.
+    var served: UInt64 = 0
     var lanes: UInt32 = 0
     var tasks: UInt32 = 0
     /// Ring of the queues of this priority that have tasks.
     var next = UInt32.none
     var previous = UInt32.none
+}
+
+/// A lane in the heap of its queue, by the pass that its session had.
+struct LaneEntry: Comparable, BitwiseCopyable {
+    var pass: Int64
+    var lane: UInt32
+
+    static func < (left: LaneEntry, right: LaneEntry) -> Bool {
+        (left.pass, left.lane) < (right.pass, right.lane)
+    }
+}
+
+/// A queue among those of its level: its session in front first, then the one served longest ago.
+struct QueueEntry: Comparable, BitwiseCopyable {
+    var pass: Int64
+    var served: UInt64
+    var queue: UInt32
+
+    static func < (left: QueueEntry, right: QueueEntry) -> Bool {
+        (left.pass, left.served, left.queue) < (right.pass, right.served, right.queue)
+    }
 }
 
 struct ReadyQueues: ~Copyable {
@@ -39,7 +68,10 @@ struct ReadyQueues: ~Copyable {
     private var freeLane = UInt32.none
     private var laneOf: [LaneKey: UInt32] = [:]
     private(set) var queues: [ReadyQueue] = []
-    /// Per level, from the least to the most urgent, the queue whose turn it is.
+    private var heaps: [MinHeap<LaneEntry>] = []
+    private var placements: UInt64 = 0
+    var shares = FairShares()
+    /// Per level, from the least to the most urgent, a queue that has tasks.
     private(set) var turns = [UInt32](repeating: .none, count: levels)
     private(set) var tasksReady = 0
 
@@ -76,7 +108,10 @@ struct ReadyQueues: ~Copyable {
         if firstOfSession != .none, lanes[Int(firstOfSession)].queue == queue { return firstOfSession }
         let key = LaneKey(queue: queue, session: session)
         if let lane = laneOf[key] { return lane }
-        while queues.count <= Int(queue) { queues.append(ReadyQueue()) }
+        while queues.count <= Int(queue) {
+            queues.append(ReadyQueue())
+            heaps.append(MinHeap())
+        }
         let fresh = Lane(queue: queue, session: session, nextOfSession: firstOfSession)
         let lane: UInt32
         if freeLane != .none {
@@ -97,6 +132,7 @@ struct ReadyQueues: ~Copyable {
         while firstOfSession != .none {
             let lane = firstOfSession
             precondition(lanes[Int(lane)].tasks.count == 0, "a dropped lane is empty")
+            if lanes[Int(lane)].isInHeap { leaveHeap(lane) }
             firstOfSession = lanes[Int(lane)].nextOfSession
             laneOf[LaneKey(queue: lanes[Int(lane)].queue, session: session)] = nil
             lanes[Int(lane)].nextOfSession = freeLane
@@ -124,27 +160,76 @@ struct ReadyQueues: ~Copyable {
         removed(lane)
     }
 
-    /// The task whose turn it is in this queue.
-    func front(_ queue: UInt32) -> UInt32 { lanes[Int(queues[Int(queue)].turn)].tasks.head }
-
-    /// Takes that task; the next lane has its turn.
-    mutating func popFront(_ queue: UInt32, _ tasks: inout TaskTable) {
-        let lane = queues[Int(queue)].turn
-        queues[Int(queue)].turn = lanes[Int(lane)].next
-        tasks.unlink(lanes[Int(lane)].tasks.head, from: &lanes[Int(lane)].tasks)
-        removed(lane)
+    /// The lane whose session had the least; none if the queue is empty.
+    mutating func frontLane(_ queue: UInt32) -> UInt32 {
+        while let entry = heaps[Int(queue)].first {
+            if lanes[Int(entry.lane)].tasks.count == 0 {
+                lanes[Int(entry.lane)].isInHeap = false
+                _ = heaps[Int(queue)].popFirst()
+                continue
+            }
+            let pass = shares.pass(lanes[Int(entry.lane)].session)
+            if pass <= entry.pass { return entry.lane }
+            heaps[Int(queue)].replaceFirst(LaneEntry(pass: pass, lane: entry.lane))
+        }
+        return .none
     }
 
-    /// Lets another queue of this level be the first next time.
-    mutating func turn(_ level: Int) {
-        if turns[level] != .none { turns[level] = queues[Int(turns[level])].next }
+    /// The queue as it stands among those of its level; nil if it is empty.
+    mutating func entry(_ queue: UInt32) -> QueueEntry? {
+        let lane = frontLane(queue)
+        if lane == .none { return nil }
+        let pass = shares.pass(lanes[Int(lane)].session)
+        return QueueEntry(pass: pass, served: queues[Int(queue)].served, queue: queue)
+    }
+
+    /// Takes the first task of the lane, for which its session is charged.
+    mutating func popFront(lane: UInt32, charge: Interval, now: Instant, _ tasks: inout TaskTable) {
+        let queue = lanes[Int(lane)].queue
+        placements += 1
+        queues[Int(queue)].served = placements
+        shares.charge(lanes[Int(lane)].session, charge)
+        lanes[Int(lane)].served = now
+        leaveRing(lane, queue)
+        if lanes[Int(lane)].tasks.count > 1 { enterRing(lane, queue) }
+        tasks.unlink(lanes[Int(lane)].tasks.head, from: &lanes[Int(lane)].tasks)
+        tasksReady -= 1
+        queues[Int(queue)].tasks -= 1
+        if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
+    }
+
+    /// Lanes in all heaps.
+    var heapEntries: Int {
+        var entries = 0
+        for heap in heaps { entries += heap.count }
+        return entries
+    }
+
+    private mutating func enterHeap(_ lane: UInt32) {
+        let session = lanes[Int(lane)].session
+        shares.join(session)
+        if lanes[Int(lane)].isInHeap { return }
+        lanes[Int(lane)].isInHeap = true
+        heaps[Int(lanes[Int(lane)].queue)].push(LaneEntry(pass: shares.pass(session), lane: lane))
+    }
+
+    private mutating func leaveHeap(_ lane: UInt32) {
+        let queue = Int(lanes[Int(lane)].queue)
+        for position in 0..<heaps[queue].count where heaps[queue][position].lane == lane {
+            heaps[queue].remove(at: position)
+            break
+        }
+        lanes[Int(lane)].isInHeap = false
     }
 
     private mutating func added(_ lane: UInt32) {
         let queue = lanes[Int(lane)].queue
         tasksReady += 1
         queues[Int(queue)].tasks += 1
-        if lanes[Int(lane)].tasks.count == 1 { enterRing(lane, queue) }
+        if lanes[Int(lane)].tasks.count == 1 {
+            enterRing(lane, queue)
+            enterHeap(lane)
+        }
         if queues[Int(queue)].tasks == 1 { enterRing(queue) }
     }
 
@@ -156,7 +241,7 @@ struct ReadyQueues: ~Copyable {
         if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
     }
 
-    /// Behind all others: in front of the one whose turn it is.
+    /// Behind all others: in front of the first one.
     private mutating func enterRing(_ lane: UInt32, _ queue: UInt32) {
         queues[Int(queue)].lanes += 1
         let turn = queues[Int(queue)].turn

@@ -14,8 +14,9 @@
 // call is O(1), plus the dependencies of a task where it has some; after warm-up nothing is allocated.
 //
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
-// their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back), Membership
-// (sessions and workers).
+// Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
+// their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back; FairShares
+// and Aging say what is next), Membership (sessions and workers).
 
 package import TaskModel
 
@@ -38,8 +39,11 @@ package struct Scheduler: ~Copyable {
     var dirtySessions: [UInt32] = []
     /// Tasks that ended and whose consumers do not know it yet; empty between calls.
     var unannounced: [UInt32] = []
-    /// Queues that may still place something; used within `decide` only.
-    var candidates: [UInt32] = []
+    /// Queues of a level that may still place something, and lanes that have aged; used within `decide` only.
+    var candidates = MinHeap<QueueEntry>()
+    var aged: [UInt32] = []
+    /// Placements since the last one of an aged task.
+    var agedTurn = 0
 
     /// How long a ready task that no connected worker can run waits before it is refused; zero: for ever.
     package var unservableGrace = Limits.unservableGrace

@@ -98,6 +98,8 @@ package struct Counters: Equatable, Sendable, BitwiseCopyable {
     package var expired: UInt64 = 0
     /// Attempts again after the loss of an executor or worker.
     package var repeated: UInt64 = 0
+    /// Placements of tasks that had waited too long for their turn.
+    package var aged: UInt64 = 0
     package var returned: UInt64 = 0
     package var retracted: UInt64 = 0
     /// Facts about stale slots and older attempts.

@@ -77,7 +77,6 @@ extension Scheduler {
             }
         }
         unserved.entries.removeSubrange(kept..<unserved.entries.count)
-        announce(now: now, into: &actions)
     }
 
     private mutating func refuse(
@@ -86,9 +85,11 @@ extension Scheduler {
         var refused = 0
         for queue in ReadyQueues.queues(of: requirement) {
             while refused < budget, queues.count(queue) > 0 {
-                let task = queues.front(queue)
+                let task = queues.lanes[Int(queues.frontLane(queue))].tasks.head
                 queues.remove(task, &tasks)
                 conclude(task, .refused, .unservable, now: now, into: &actions)
+                // At once: the end of the next one may forget this one.
+                announce(now: now, into: &actions)
                 refused += 1
             }
         }

@@ -28,12 +28,12 @@ struct RandomDriver: ~Copyable {
     private enum Step: CaseIterable {
         case submit, submitAgain, decide, run, finish, giveBack, cancel, release, record, openWorker,
             loseWorker
-        case drainWorker, openSession, closeSession, repeatReport, learn
+        case drainWorker, openSession, closeSession, repeatReport, learn, pause
     }
 
     private static let requirements = 3
     /// How often each step is taken, in the order of the cases.
-    private static let weights = [22, 2, 20, 8, 20, 4, 3, 4, 8, 2, 1, 1, 1, 1, 2, 1]
+    private static let weights = [22, 2, 20, 8, 20, 4, 3, 4, 8, 2, 1, 1, 1, 1, 2, 1, 1]
 
     private var random: RandomNumbers
     private var scheduler = Scheduler()
@@ -87,6 +87,7 @@ struct RandomDriver: ~Copyable {
         case .openSession: if sessions.count < 4 { openSession() }
         case .closeSession: closeSession()
         case .repeatReport: if let report = random.element(of: oldReports) { deliver(report) }
+        case .pause: now = now + .milliseconds(Int64(random.below(40_000)))
         case .learn: scheduler.forgetFunction(FunctionKey(UInt32(random.below(4))))
         }
     }

@@ -42,7 +42,7 @@ extension Counters {
     fileprivate var all: [UInt64] {
         [
             submitted, duplicates, refused, succeeded, exceptions, cancelled, lost, timedOut, assigned,
-            retried, delayed, expired, repeated, returned, retracted, stale, conversions,
+            retried, delayed, expired, aged, repeated, returned, retracted, stale, conversions,
         ]
     }
 
@@ -61,6 +61,7 @@ extension Counters {
         retried += other.retried
         delayed += other.delayed
         expired += other.expired
+        aged += other.aged
         repeated += other.repeated
         returned += other.returned
         retracted += other.retracted
