@@ -5,8 +5,8 @@
 //   - the first task of a queue, which counts as one priority more for each `Limits.agingInterval` that it
 //     waits, until it is level with the most urgent ones that are ready;
 //   - the first task of a session that was not served in its queue for that long.
-// One of `Limits.agedPlacementEvery` placements goes to what has aged, in turn. So behind any stream the first
-// task of a queue waits at most for its intervals, and then for that many placements per aged queue.
+// One of `Limits.agedPlacementEvery` placements goes to what has aged, in turn. So behind any stream the
+// first task of a queue waits at most for its intervals, and then for that many placements per aged queue.
 //
 // Only the first tasks are looked at: levels times queues per turn, however many tasks there are.
 

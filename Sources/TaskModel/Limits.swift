@@ -83,11 +83,11 @@ package enum Limits {
 
     // MARK: Order
 
-    /// A task that waits this long while more urgent ones are placed counts as one priority more, and a session
-    /// that waits this long for its turn has it: long beside a task, short beside a person's patience.
+    /// A task that waits this long while more urgent ones are placed counts as one priority more, and a
+    /// session that waits this long for its turn has it: long beside a task, short beside a person's patience.
     package static let agingInterval = Interval.seconds(10)
-    /// Of so many placements one goes to what has aged: what is urgent keeps the rest of the workers, and what
-    /// has aged gets through in four times the time.
+    /// Of so many placements one goes to what has aged: what is urgent keeps the rest of the workers, and
+    /// what has aged gets through in four times the time.
     package static let agedPlacementEvery = 4
     /// Time of slots that a session may be behind the others without losing its claim to it.
     package static let fairShareLagMax = Interval.seconds(1)
