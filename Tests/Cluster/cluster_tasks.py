@@ -145,3 +145,35 @@ def make_and_count(path: str, kind: str, size: int) -> Any:
         "list": lambda count: [bytes(count // 2), bytes(count - count // 2)],
     }
     return makers[kind](size)
+
+
+def swallow_everything(path: str) -> None:
+    """Heed no exception at all."""
+    append(path, str(os.getpid()))
+    while True:
+        try:
+            time.sleep(0.05)
+        except BaseException:
+            continue
+
+
+def derive_a_key(path: str) -> bytes:
+    """One call into C that takes hours, and that no signal interrupts."""
+    import hashlib
+
+    append(path, str(os.getpid()))
+    return hashlib.pbkdf2_hmac("sha256", b"password", b"salt", (1 << 31) - 1)
+
+
+def add_holding_the_gil(path: str) -> int:
+    """The same, and no other thread of Python runs meanwhile."""
+    append(path, str(os.getpid()))
+    return sum(range(10**17))
+
+
+def tidy_up(path: str) -> None:
+    append(path, str(os.getpid()))
+    try:
+        time.sleep(3600)
+    finally:
+        append(path, "tidied up")
