@@ -147,7 +147,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], exclude: ["Executors"]),
-        tests("WireTests", ["Wire", "TaskModel"], exclude: ["Vectors", "make_vectors.py", "vector_bytes.py"]),
+        tests(
+            "WireTests", ["Wire", "TaskModel"],
+            exclude: ["Vectors", "make_vectors.py", "malformed_vectors.py", "vector_bytes.py"]),
         tests("IsthmusTests", ["Isthmus", "TestFunctions"]),
         .executableTarget(
             name: "TestFunctions", dependencies: ["Isthmus"], path: "Tests/TestFunctions",

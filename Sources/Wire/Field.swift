@@ -76,7 +76,11 @@ extension ByteReader {
             throw WireError("\(count) fields, at most \(Limits.fieldsMax)")
         }
         var fields: [Field] = []
-        for _ in 0..<count { fields.append(try field()) }
+        for _ in 0..<count {
+            let field = try field()
+            guard fields[field.name] == nil else { throw WireError("field \(field.name) is there twice") }
+            fields.append(field)
+        }
         return fields
     }
 

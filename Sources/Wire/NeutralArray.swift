@@ -24,38 +24,70 @@ package struct NeutralArray: Hashable, Sendable {
         guard shape.count <= dimensionsMax else {
             throw NeutralError("an array of \(shape.count) dimensions, at most \(dimensionsMax)")
         }
+        // As NumPy has it: an empty array is as impossible as it would be with elements.
         var count = try ArrayElementType(dtype).bytes
-        for dimension in shape {
+        for dimension in shape where dimension != 0 {
             let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-            guard dimension >= 0, !overflow else {
+            guard dimension > 0, !overflow else {
                 throw NeutralError("an array of the impossible shape \(shape)")
             }
             count = product
         }
-        return count
+        return shape.contains(0) ? 0 : count
     }
 }
 
-/// What a dtype says: byte order, kind and size of an element.
+/// What a dtype says: byte order, kind and size of an element (docs/wire-protocol.md, "Neutral values").
 package struct ArrayElementType: Hashable, Sendable {
     package let bigEndian: Bool
     /// b bool, i and u integers, f float, c complex, S bytes, U text, V void, m and M times.
     package let kind: Character
     package let bytes: Int
 
+    package static let bytesMax = 1 << 30
+
     package init(_ dtype: String) throws(NeutralError) {
         let characters = Array(dtype)
-        guard characters.count >= 3, "<>|".contains(characters[0]), let size = Int(String(characters[2...])),
-            size >= 0, size <= 1 << 30
-        else { throw NeutralError("\"\(dtype)\" is no dtype such as \"<f8\"") }
+        guard characters.count >= 3, "<>|".contains(characters[0]) else {
+            throw NeutralError("\"\(dtype)\" is no dtype such as \"<f8\"")
+        }
         let kind = characters[1]
-        guard "biufcSUVmM".contains(kind) else {
+        let digits = characters[2...].prefix { "0123456789".contains($0) }
+        let unit = characters[(2 + digits.count)...]
+        guard digits.first != "0", let size = Int(String(digits)),
+            let bytes = Self.bytes(kind, size), bytes <= Self.bytesMax,
+            unit.isEmpty || "mM".contains(kind) && Self.isTimeUnit(unit)
+        else {
             throw NeutralError(
                 "an array of dtype \"\(dtype)\" has no neutral form: convert it to numbers or a list")
         }
         bigEndian = characters[0] == ">"
         self.kind = kind
-        bytes = kind == "U" ? size * 4 : size
+        self.bytes = bytes
+    }
+
+    /// Bytes of an element; nil for a kind or size that no array has.
+    private static func bytes(_ kind: Character, _ size: Int) -> Int? {
+        switch kind {
+        case "b": size == 1 ? size : nil
+        case "i", "u": [1, 2, 4, 8].contains(size) ? size : nil
+        case "f": [2, 4, 8, 16].contains(size) ? size : nil
+        case "c": [8, 16, 32].contains(size) ? size : nil
+        case "m", "M": size == 8 ? size : nil
+        case "S", "V": size
+        case "U": size <= bytesMax ? 4 * size : nil
+        default: nil
+        }
+    }
+
+    /// `[ns]` or `[25s]`.
+    private static func isTimeUnit(_ text: ArraySlice<Character>) -> Bool {
+        guard text.first == "[", text.last == "]", text.count >= 3 else { return false }
+        let inner = text.dropFirst().dropLast()
+        let digits = inner.prefix { "0123456789".contains($0) }
+        let units = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"]
+        return digits.count <= 9 && digits.first != "0"
+            && units.contains(String(inner[digits.endIndex...]))
     }
 }
 

@@ -25,6 +25,7 @@ extension ByteWriter {
             try checkNeutralDepth(depth)
             neutralLength(pairs.count, fix: (0x80, 16), nil, 0xde, 0xdf)
             for pair in pairs {
+                try checkNeutralKey(pair.key)
                 try neutral(pair.key, depth: depth + 1)
                 try neutral(pair.value, depth: depth + 1)
             }
@@ -95,6 +96,17 @@ private func checkNeutralDepth(_ depth: Int) throws(NeutralError) {
         throw NeutralError("lists and maps more than \(Limits.neutralDepthMax) deep inside each other")
     }
 }
+
+private func checkNeutralKey(_ key: NeutralValue) throws(NeutralError) {
+    switch key {
+    case .null, .bool, .int, .unsigned, .float, .string, .bytes: break
+    case .array, .map, .ndArray, .dependency: throw NeutralError("\(key.kind) as the key of a map")
+    }
+}
+
+/// Elements for which room is made before they are read. Halved with each level: a few bytes that announce
+/// long lists inside each other must not claim memory at every level.
+private func roomForElements(_ count: Int, _ depth: Int) -> Int { min(count, 4_096 >> depth) }
 
 extension NeutralValue {
     /// The value as bytes. Fails when it is nested too deep or larger than a payload may be.
@@ -176,7 +188,7 @@ extension ByteReader {
         // Each element has at least one byte: a count that lies reserves no memory.
         guard count <= remaining else { throw NeutralError("\(count) elements in \(remaining) bytes") }
         var elements: [NeutralValue] = []
-        elements.reserveCapacity(min(count, 4_096))
+        elements.reserveCapacity(roomForElements(count, depth))
         for _ in 0..<count { elements.append(try neutral(depth: depth + 1)) }
         return .array(elements)
     }
@@ -186,9 +198,10 @@ extension ByteReader {
         try checkNeutralDepth(depth)
         guard count <= remaining / 2 else { throw NeutralError("\(count) entries in \(remaining) bytes") }
         var pairs: [NeutralPair] = []
-        pairs.reserveCapacity(min(count, 4_096))
+        pairs.reserveCapacity(roomForElements(count, depth))
         for _ in 0..<count {
             let key = try neutral(depth: depth + 1)
+            try checkNeutralKey(key)
             pairs.append(NeutralPair(key, try neutral(depth: depth + 1)))
         }
         return .map(pairs)

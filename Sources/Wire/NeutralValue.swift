@@ -10,7 +10,8 @@ package enum NeutralValue: Hashable, Sendable {
     case string(String)
     case bytes([UInt8])
     case array([NeutralValue])
-    /// In the order of the wire: a Python dictionary keeps its order, and its keys may be of any type.
+    /// In the order of the wire: a Python dictionary keeps its order. A key is a scalar, a string or bytes;
+    /// of equal keys the last one counts.
     case map([NeutralPair])
     case ndArray(NeutralArray)
     /// The outcome of the n-th task that the submitted one depends on.
@@ -43,7 +44,7 @@ package enum NeutralValue: Hashable, Sendable {
     /// The value of a map's entry; nil for what is no map or lacks the key.
     package subscript(_ key: String) -> NeutralValue? {
         guard case .map(let pairs) = self else { return nil }
-        return pairs.first { $0.key == .string(key) }?.value
+        return pairs.last { $0.key == .string(key) }?.value
     }
 
     package var string: String? {

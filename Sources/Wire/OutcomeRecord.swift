@@ -55,7 +55,9 @@ package struct OutcomeHead: Hashable, Sendable, BitwiseCopyable {
         worker = SessionID(try body.uint64("worker"))
         detailCount = Int(try body.uint32("detail length"))
         try body.skip(4, "zero")
-        detailStart = try body.range(detailCount, "detail").lowerBound
+        detailStart = body.offset
+        // For whoever it is passed on to: a worker's bytes must not end a client's session.
+        if detailCount > 0 { _ = try body.string(detailCount, "detail") }
     }
 }
 

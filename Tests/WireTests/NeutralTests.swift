@@ -33,6 +33,15 @@ import Wire
         #expect(try #require(error).description.contains("\(Limits.payloadBytesMax)"))
     }
 
+    @Test func `The last of equal keys counts, and lists are no keys`() throws {
+        let twice = NeutralValue.map([.init(.string("a"), .int(1)), .init(.string("a"), .int(2))])
+        #expect(twice["a"] == .int(2))
+        #expect(try twice.decoded(as: [String: Int].self) == ["a": 2])
+        for key in [NeutralValue.array([]), .map([]), .dependency(0)] {
+            #expect(throws: NeutralError.self) { try NeutralValue.map([.init(key, .null)]).encoded() }
+        }
+    }
+
     @Test func `Long strings, bytes and lists survive`() throws {
         let values: [NeutralValue] = [
             .string(String(repeating: "ä", count: 70_000)), .bytes([UInt8](repeating: 7, count: 70_000)),
@@ -81,8 +90,10 @@ import Wire
         default:
             return .map(
                 (0..<(random.next() % 20)).map { _ in
-                    NeutralPair(
-                        randomValue(&random, depth: depth + 1), randomValue(&random, depth: depth + 1))
+                    // From depth 6 on a value is a scalar or a dependency, which is no key.
+                    var key = randomValue(&random, depth: 6)
+                    if case .dependency(let index) = key { key = .int(Int64(index)) }
+                    return NeutralPair(key, randomValue(&random, depth: depth + 1))
                 })
         }
     }

@@ -192,6 +192,15 @@ import Wire
         }
     }
 
+    @Test func `A detail that is not UTF-8 is refused before it is passed on`() throws {
+        var writer = ByteWriter()
+        writer.outcomeRecord(
+            .workerFinished, attempt: AttemptID(task: TaskID(session: SessionID(1), sequence: 1), number: 1),
+            status: .lost, reason: .workerLost, detail: "a", worker: SessionID(2))
+        let bytes = writer.bytes.dropLast() + [0xff]
+        #expect(throws: WireError.self) { try withSpan(Array(bytes)) { try readAsWhatItSays($0) } }
+    }
+
     struct AttemptList: Decodable, Sendable { let attempts: [AttemptValue] }
 
     @Test(arguments: [RecordType.started, .workerStarted, .returned, .retract, .stop])

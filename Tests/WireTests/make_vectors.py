@@ -18,6 +18,7 @@ import json
 import struct
 from pathlib import Path
 
+from malformed_vectors import malformed
 from vector_bytes import (
     DIGEST,
     NOTHING,
@@ -360,6 +361,9 @@ def neutral() -> None:
     array = {"dtype": "<f8", "shape": [2, 1], "bytes": pack("<dd", 1.5, -2.0).hex()}
     body = b"\x03<f8\x02" + pack("<QQ", 2, 1) + pack("<dd", 1.5, -2.0)
     empty = {"dtype": "|b1", "shape": [], "bytes": "01"}
+    times = b"\x08<M8[25s]\x01" + pack("<Qq", 1, -1)
+    instants = {"dtype": "<M8[25s]", "shape": [1], "bytes": "ff" * 8}
+    nothing = {"dtype": "<i2", "shape": [0, 1 << 61], "bytes": ""}
     cases = [
         case("none", b"\xc0", None),
         case("true", b"\xc3", True),
@@ -423,6 +427,8 @@ def neutral() -> None:
         case("nested", b"\x91\x91\x81\xa1k\x90", [[{"map": [["k", []]]}]]),
         case("array", b"\xc7" + bytes([len(body)]) + b"\x01" + body, {"ndarray": array}),
         case("array without dimensions", b"\xc7\x06\x01\x03|b1\0\x01", {"ndarray": empty}),
+        case("array of times", b"\xc7" + bytes([len(times)]) + b"\x01" + times, {"ndarray": instants}),
+        case("empty array", b"\xc7\x15\x01\x03<i2\x02" + pack("<QQ", 0, 1 << 61), {"ndarray": nothing}),
         case("dependency 0", b"\xd6\x02\0\0\0\0", {"dependency": 0}),
         case("dependency in a list", b"\x92\xd6\x02\x01\x02\0\0\x05", [{"dependency": 513}, 5]),
         case(
@@ -434,56 +440,6 @@ def neutral() -> None:
     write("neutral", cases)
 
 
-def malformed() -> None:
-    good = {"kind": "data", "records": 0, "session": 1, "epoch": 1, "number": 1, "acknowledged": 0}
-    hello = {
-        "lowest": 1,
-        "highest": 1,
-        "role": "client",
-        "session": 1,
-        "epoch": 0,
-        "received": 0,
-        "fields": [],
-    }
-    data = frame(good)
-
-    def changed(source: bytes, offset: int, value: int) -> bytes:
-        copy = bytearray(source)
-        copy[offset] = value
-        return bytes(copy)
-
-    refused = [
-        ("frame", "version 2", changed(data, 0, 2)),
-        ("frame", "kind 8", changed(data, 1, 8)),
-        ("frame", "too many records", changed(data, 7, 1)),
-        ("handshake", "layout 1", changed(handshake(1, hello), 0, 1)),
-        ("handshake", "kind 4", changed(handshake(1, hello), 1, 4)),
-        ("handshake", "role 0", changed(handshake(1, hello), 6, 0)),
-        ("handshake", "magic", changed(handshake(1, hello), 8, 0)),
-        ("handshake", "fields that are not there", changed(handshake(1, hello), 40, 1)),
-        ("handshake", "more fields than allowed", changed(handshake(1, hello), 41, 2)),
-        ("record", "unknown type", b"\x08" + bytes(7)),
-        ("record", "body longer than the frame", b"\x38\0\0\0\x01\0\0\0"),
-        ("neutral", "empty", b""),
-        ("neutral", "never used byte", b"\xc1"),
-        ("neutral", "trailing byte", b"\xc0\xc0"),
-        ("neutral", "string cut short", b"\xa5abc"),
-        ("neutral", "string not UTF-8", b"\xa2\xff\xfe"),
-        ("neutral", "string with a surrogate", b"\xa3\xed\xa0\x80"),
-        ("neutral", "list of 4 billion", b"\xdd\xff\xff\xff\xff\xc0"),
-        ("neutral", "map of 4 billion", b"\xdf\xff\xff\xff\xff\xc0\xc0"),
-        ("neutral", "unknown extension", b"\xd4\x05\0"),
-        ("neutral", "timestamp", b"\xd6\xff\0\0\0\0"),
-        ("neutral", "dependency of 2 bytes", b"\xd5\x02\0\0"),
-        ("neutral", "array, wrong size", b"\xc7\x0e\x01\x03<f8\x01" + struct.pack("<Q", 2) + b"\0"),
-        ("neutral", "array, shape overflows", b"\xc7\x0d\x01\x03<f8\x01" + b"\xff" * 8),
-        ("neutral", "array of objects", b"\xc7\x0d\x01\x03|O8\x01" + bytes(8)),
-        ("neutral", "too deep", b"\x91" * 129 + b"\xc0"),
-    ]
-    cases = [{"of": of, "name": name, "hex": bytes(raw).hex()} for of, name, raw in refused]
-    write("malformed", cases)
-
-
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     handshakes()
@@ -493,4 +449,4 @@ if __name__ == "__main__":
     worker_records()
     executor_records()
     neutral()
-    malformed()
+    write("malformed", malformed())

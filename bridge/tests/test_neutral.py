@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 from isthmus_bridge import neutral
 from isthmus_bridge.neutral import NeutralArray, NeutralError, pack, unpack
 
+VECTORS = Path(__file__).resolve().parents[2] / "Tests" / "WireTests" / "Vectors"
+MALFORMED = [case for case in json.loads((VECTORS / "malformed.json").read_text()) if case["of"] == "neutral"]
 INTEGERS = [
     0,
     1,
@@ -168,6 +172,30 @@ def test_dependencies() -> None:
 def test_bytes_that_are_no_neutral_value_are_refused(data: bytes) -> None:
     with pytest.raises(NeutralError):
         unpack(data)
+
+
+@pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case["name"])
+def test_what_swift_refuses_is_refused(case: dict[str, str]) -> None:
+    with pytest.raises(NeutralError):
+        unpack(bytes.fromhex(case["hex"]), dependency=lambda number: [number])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "data"), [("|S0", b""), ("<f3", bytes(3)), ("|O8", bytes(8)), ("<f8", bytes(7))]
+)
+def test_arrays_that_no_one_could_read_are_not_written(dtype: str, data: bytes) -> None:
+    with pytest.raises(NeutralError, match="an array of"):
+        pack(NeutralArray(dtype, (), data))
+
+
+def test_an_array_is_refused_without_numpy_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = pack(NeutralArray("<i2", (2,), bytes(4)))
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert unpack(good) == NeutralArray("<i2", (2,), bytes(4))
+    with pytest.raises(NeutralError, match="3 bytes instead of 4"):
+        unpack(good.replace(b"\xc7\x11", b"\xc7\x10")[:-1])
+    with pytest.raises(NeutralError, match="no such dtype"):
+        unpack(good.replace(b"<i2", b"<i3"))
 
 
 def test_cut_and_damaged_bytes_are_refused_or_read_but_never_crash() -> None:

@@ -143,6 +143,12 @@ def test_accepted_is_read() -> None:
     assert wire.decode_accepted(raw(case), wire.decode_record(raw(case), 0, 0)) == case["value"]["sequence"]
 
 
+def test_a_record_is_not_read_beyond_its_end() -> None:
+    data = struct.pack("<BBHI", wire.ACCEPTED, 0, 0, 0) + bytes(8)
+    with pytest.raises(wire.WireError):
+        wire.decode_accepted(data, wire.decode_record(data, 0, 0))
+
+
 @pytest.mark.parametrize("case", cases("started"))
 def test_started_is_read(case: Case) -> None:
     found = wire.decode_started(raw(case), wire.decode_record(raw(case), 0, 0))

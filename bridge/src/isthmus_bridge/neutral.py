@@ -7,6 +7,7 @@ Python number. Everything else is a `NeutralError` that names the type and where
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import sys
@@ -205,6 +206,12 @@ class _Packer:
         raise self.error(f"{_name(value)} has no neutral form")
 
     def array(self, dtype: str, shape: tuple[int, ...], data: bytes) -> None:
+        try:
+            expected = _array_bytes(dtype, shape)
+        except ValueError as error:
+            raise self.error(f"an array of dtype {dtype!r} has no neutral form ({error})") from None
+        if expected != len(data):
+            raise self.error(f"an array of {len(data)} bytes whose dtype and shape need {expected}")
         name = dtype.encode("ascii")
         head = bytes((len(name),)) + name + bytes((len(shape),)) + struct.pack(f"<{len(shape)}Q", *shape)
         count = len(head) + len(data)
@@ -226,7 +233,30 @@ def _name(value: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-_DTYPE = re.compile(r"[<>|][biufcmMSUV][0-9]+(\[[0-9]*[A-Za-z]+\])?")
+_DTYPE = re.compile(
+    r"[<>|](?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|(?P<text>[SVU])(?P<size>[1-9][0-9]{0,9})"
+    r"|[mM]8(?:\[(?:[1-9][0-9]{0,8})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)",
+    re.ASCII,
+)
+_DIMENSIONS_MAX = 64
+_ELEMENT_BYTES_MAX = 1 << 30
+
+
+def _array_bytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """Bytes of an array; a ValueError for what cannot be one, with or without NumPy."""
+    match = _DTYPE.fullmatch(dtype)
+    if match is None:
+        raise ValueError("no such dtype")
+    size = int(match["size"] or dtype[2:].partition("[")[0]) * (4 if match["text"] == "U" else 1)
+    if size > _ELEMENT_BYTES_MAX:
+        raise ValueError(f"elements of {size} bytes, at most {_ELEMENT_BYTES_MAX}")
+    if len(shape) > _DIMENSIONS_MAX:
+        raise ValueError(f"{len(shape)} dimensions, at most {_DIMENSIONS_MAX}")
+    # As NumPy has it: an empty array is as impossible as it would be with elements.
+    if size * math.prod(length for length in shape if length) >= 1 << 63:
+        raise ValueError("the shape is impossible")
+    return size * math.prod(shape)
+
 
 _FIXED: dict[int, struct.Struct] = {
     0xCA: struct.Struct(">f"),
@@ -262,8 +292,6 @@ class _Unpacker:
         return int(form.unpack(self.take(form.size))[0])
 
     def read(self, depth: int) -> Any:
-        if depth > NEUTRAL_DEPTH_MAX:
-            raise NeutralError(f"a neutral value nested deeper than {NEUTRAL_DEPTH_MAX} levels")
         marker = self.take(1)[0]
         if marker < 0x80:
             return marker
@@ -306,20 +334,27 @@ class _Unpacker:
         except UnicodeDecodeError as error:
             raise NeutralError(f"text at byte {start} of a neutral value is not UTF-8: {error}") from None
 
+    def descend(self, depth: int) -> int:
+        if depth >= NEUTRAL_DEPTH_MAX:
+            raise NeutralError(f"a neutral value nested deeper than {NEUTRAL_DEPTH_MAX} levels")
+        return depth + 1
+
     def sequence(self, count: int, depth: int) -> list[Any]:
+        below = self.descend(depth)
         if count > len(self.data) - self.offset:
             raise NeutralError(f"a list of {count} elements in {len(self.data) - self.offset} bytes")
-        return [self.read(depth + 1) for _ in range(count)]
+        return [self.read(below) for _ in range(count)]
 
     def mapping(self, count: int, depth: int) -> dict[Any, Any]:
+        below = self.descend(depth)
         if 2 * count > len(self.data) - self.offset:
             raise NeutralError(f"a map of {count} entries in {len(self.data) - self.offset} bytes")
         result: dict[Any, Any] = {}
         for _ in range(count):
-            key = self.read(depth + 1)
+            key = self.read(below)
             if not isinstance(key, _KEY_TYPES):
                 raise NeutralError(f"a map key of type {_name(key)} in a neutral value")
-            result[key] = self.read(depth + 1)
+            result[key] = self.read(below)
         return result
 
     def extension(self, count: int) -> Any:
@@ -347,15 +382,14 @@ def _array(body: memoryview) -> Any:
         raise NeutralError("the head of an array in a neutral value is cut short") from None
     data = bytes(body[data_start:])
     try:
-        import numpy as np
-    except ImportError:
-        return NeutralArray(dtype, shape, data)
-    try:
-        # NumPy's own reader of these texts takes far more than what an array's dtype says of itself.
-        if not _DTYPE.fullmatch(dtype):
-            raise ValueError("no such dtype")
-        form = np.dtype(dtype)
-        return np.frombuffer(bytearray(data), form).reshape(shape)
+        expected = _array_bytes(dtype, shape)
+        if expected != len(data):
+            raise ValueError(f"{len(data)} bytes instead of {expected}")
+        try:
+            import numpy as np
+        except ImportError:
+            return NeutralArray(dtype, shape, data)
+        return np.frombuffer(bytearray(data), np.dtype(dtype)).reshape(shape)
     except (TypeError, ValueError) as error:
         raise NeutralError(
             f"array of dtype {dtype!r} and shape {shape} in a neutral value: {error}"

@@ -184,6 +184,8 @@ def decode_fields(data: Bytes, offset: int, count: int) -> tuple[dict[str, Field
             raise WireError(f"field of {name_length} + {length} bytes is over the limit")
         name = _text(data, offset, name_length, "field name")
         offset += name_length
+        if name in fields:
+            raise WireError(f"field {name} is there twice")
         fields[name] = _field_value(kind, data, offset, length, name)
         offset += length
     return fields, offset
@@ -339,6 +341,8 @@ def setup(function: int, arguments: bytes, attachments: int = 0) -> bytes:
 
 def decode_accepted(data: Bytes, found: Record) -> int:
     """Every sequence up to this one is accepted."""
+    if found.end - found.start < _U64.size:
+        raise WireError(f"accepted: {found.end - found.start} bytes in its body")
     value: int = _unpack(_U64, data, found.start, "accepted")[0]
     return value
 
