@@ -1,6 +1,6 @@
 # The verbs of this repository. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench proto clean
+.PHONY: help setup build demo test check fuzz bench proto clean
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -20,6 +20,9 @@ test: build ## run all tests
 check: build ## format, lint, types, tidiness, then all tests
 	@dev/check.sh
 	@dev/test.sh
+
+fuzz: setup ## look for bytes that harm the decoders: a minute for each of them
+	@dev/fuzz.sh
 
 bench: build ## measure side by side with ProcessPoolExecutor, Ray and Dask
 	@dev/bench.sh
