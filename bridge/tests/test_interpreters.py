@@ -230,3 +230,24 @@ def test_ready_names_what_the_handshake_compares(python: Path, library: str) -> 
         assert fields["python_version"].startswith(fields["python"] + ".")
         assert fields["cloudpickle"] == "3.1.2"
         assert fields["kind"] == "python"
+
+
+def test_an_executor_imports_nothing_before_it_is_needed(executor: driver.Executor) -> None:
+    def loaded() -> list[str]:
+        import sys
+
+        return [name for name in ("cloudpickle", "dataclasses", "asyncio", "numpy") if name in sys.modules]
+
+    def adder() -> object:
+        return lambda value: value + 1
+
+    assert executor.call(loaded).value() == []
+    assert executor.call(adder).status == driver.VALUE
+    assert "cloudpickle" in executor.call(loaded).value()
+
+
+def test_the_version_of_cloudpickle_is_that_of_the_environment(python: Path, library: str) -> None:
+    code = "import cloudpickle; print(cloudpickle.__version__)"
+    installed = subprocess.check_output([str(python), "-c", code], text=True).strip()
+    with driver.Executor(python, library) as executor:
+        assert executor.ready()["cloudpickle"] == installed

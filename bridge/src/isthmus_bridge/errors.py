@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from isthmus_bridge import rebuilding
 from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "describe", "exception_name"]
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """An exception of a task, in forms that survive the journey."""
 
     pickled: bytes | None

@@ -8,8 +8,10 @@ here runs once per task, so `Executor.serve` is written for few operations. What
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import pickle
+import re
 import sys
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -253,8 +255,6 @@ def main() -> None:
     if problem:
         _isthmus.failed(problem)
         os._exit(1)
-    import cloudpickle
-
     cancellation.install()
     os.register_at_fork(after_in_child=_isthmus.detach)
     executor = Executor()
@@ -263,7 +263,7 @@ def main() -> None:
             ("kind", "python"),
             ("python", f"{sys.version_info[0]}.{sys.version_info[1]}"),
             ("python_version", sys.version.split()[0]),
-            ("cloudpickle", cloudpickle.__version__),
+            ("cloudpickle", _cloudpickle_version()),
             ("executable", sys.executable),
         )
     )
@@ -285,10 +285,28 @@ def _unfit() -> str:
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return f"{sys.executable} is a free-threaded build, which is not supported: choose one with a GIL"
     try:
-        import cloudpickle  # noqa: F401
-    except ImportError as error:
+        _cloudpickle_version()
+    except Exception as error:
         return (
             f"cloudpickle cannot be imported by {sys.executable} ({error}). "
             f"Install it: {sys.executable} -m pip install cloudpickle"
         )
     return ""
+
+
+def _cloudpickle_version() -> str:
+    """What is installed, without importing it: most executors never pickle by value, and it takes long."""
+    spec = importlib.util.find_spec("cloudpickle")
+    if spec is None:
+        raise ModuleNotFoundError("No module named 'cloudpickle'")
+    try:
+        with open(spec.origin or "", encoding="utf-8") as file:
+            source = file.read()
+        found = re.search(r"""^__version__ = ["']([^"']+)["']""", source, re.MULTILINE)
+    except (OSError, ValueError):
+        found = None
+    if found:
+        return found[1]
+    import cloudpickle
+
+    return str(cloudpickle.__version__)
