@@ -50,6 +50,10 @@ package struct Session: ~Copyable {
     /// Number of the last data frame received in order.
     package internal(set) var received: UInt64 = 0
 
+    /// Told by the accepting side in each welcome: another number means that it let go of the session and
+    /// began it anew without noticing. Accepting side: its clock when the session began.
+    package internal(set) var begun: UInt64
+
     var phase = Phase.idle
     var wasEstablished = false
     var reconnects: UInt64 = 0
@@ -73,6 +77,7 @@ package struct Session: ~Copyable {
         self.side = side
         self.epoch = epoch
         self.policy = policy
+        begun = UInt64(bitPattern: now.nanoseconds)
         lastSent = now
         lastHeard = now
     }
@@ -86,8 +91,8 @@ package struct Session: ~Copyable {
         case .helloReceived(let epoch, let received, let lowest, let highest):
             hello(epoch, received, lowest, highest, now, &actions)
         case .granted: grant(now, &actions)
-        case .welcomeReceived(let epoch, let received, let version):
-            welcome(epoch, received, version, now, &actions)
+        case .welcomeReceived(let epoch, let received, let version, let begun):
+            welcome(epoch, received, version, begun, now, &actions)
         case .refusalReceived(let hello): refusal(hello, now, &actions)
         case .frameClosed(let bytes): frameClosed(bytes, now, &actions)
         case .dataReceived(let number, let acknowledged, let epoch):

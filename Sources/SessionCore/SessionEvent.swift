@@ -11,8 +11,8 @@ package enum SessionEvent: Hashable, Sendable, BitwiseCopyable {
     case helloReceived(epoch: Epoch, received: UInt64, lowest: UInt16, highest: UInt16)
     /// Accepting side: the owner answers `ask` with yes.
     case granted
-    /// Connecting side.
-    case welcomeReceived(epoch: Epoch, received: UInt64, version: UInt16)
+    /// Connecting side. `begun`: which of its sessions with this id the peer means; see `Session.begun`.
+    case welcomeReceived(epoch: Epoch, received: UInt64, version: UInt16, begun: UInt64)
     /// Connecting side. `hello`: only this connection is unknown; else the session is refused for good.
     case refusalReceived(hello: Bool)
     /// The owner has closed a frame of so many bytes; it gets the next number.

@@ -23,7 +23,7 @@ extension Session {
     }
 
     mutating func welcome(
-        _ epoch: Epoch, _ received: UInt64, _ version: UInt16, _ now: Instant,
+        _ epoch: Epoch, _ received: UInt64, _ version: UInt16, _ begun: UInt64, _ now: Instant,
         _ actions: inout [SessionAction]
     ) {
         guard case .greeting = phase, epoch >= self.epoch else { return }
@@ -32,13 +32,16 @@ extension Session {
             actions.append(.disconnect)
             return end(.refused, &actions)
         }
-        // What was acknowledged is no longer kept, so a peer that lacks it cannot be served.
-        guard received >= acknowledged, received <= lastNumber else {
+        // A peer that has let go of the session would take what is sent again for new: a task that must not
+        // start twice might. And what was acknowledged is no longer kept, so a peer that lacks it cannot be
+        // served.
+        guard !wasEstablished || begun == self.begun, received >= acknowledged, received <= lastNumber else {
             actions.append(.sendGoodbye)
             actions.append(.disconnect)
             return end(.forgotten, &actions)
         }
         self.epoch = epoch
+        self.begun = begun
         let resumed = wasEstablished
         establish(now)
         reconnects = 0

@@ -61,6 +61,7 @@ extension Acceptor {
                 Field("heartbeat_ms", .unsigned(UInt64(policy.heartbeat.nanoseconds / 1_000_000))),
                 Field("lease_ms", .unsigned(UInt64(policy.lease.nanoseconds / 1_000_000))),
                 Field("resumed", .flag(resumed)),
+                Field("begun", .unsigned(entry.link.session.begun)),
             ]
         let welcome = Handshake(
             kind: .welcome, role: .scheduler, session: session, epoch: configuration.epoch,

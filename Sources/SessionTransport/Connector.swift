@@ -171,7 +171,8 @@ package final class Connector {
                 link.session.policy.lease = .milliseconds(Int64(clamping: lease))
             }
             let event = SessionEvent.welcomeReceived(
-                epoch: handshake.epoch, received: handshake.received, version: handshake.highestVersion)
+                epoch: handshake.epoch, received: handshake.received, version: handshake.highestVersion,
+                begun: handshake.fields["begun"]?.unsigned ?? 0)
             absorb(event, now)
         case .refusal:
             let refusal = handshake.refusal

@@ -131,7 +131,8 @@ struct Pair {
         case .sendHello(let received):
             send(.helloReceived(epoch: epoch, received: received, lowest: 1, highest: 1), side, true)
         case .sendWelcome(let received, _):
-            send(.welcomeReceived(epoch: epoch, received: received, version: 1), side, true)
+            let begun = side.session.begun
+            send(.welcomeReceived(epoch: epoch, received: received, version: 1, begun: begun), side, true)
         case .sendRefusal: send(.refusalReceived(hello: false), side, true)
         case .transmit(let number):
             let kept = side.kept[Int(number - side.firstKept)]

@@ -70,7 +70,8 @@ struct SessionScript: ~Copyable {
         case "grant": return .granted
         case "welcome":
             return .welcomeReceived(
-                epoch: epoch, received: words["received"] ?? 0, version: UInt16(words["version"] ?? 1))
+                epoch: epoch, received: words["received"] ?? 0, version: UInt16(words["version"] ?? 1),
+                begun: words["begun"] ?? 1)
         case "refusal": return .refusalReceived(hello: words.has("hello"))
         case "frame": return .frameClosed(bytes: Int(words.number ?? 0))
         case "data":

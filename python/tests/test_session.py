@@ -66,7 +66,8 @@ class Story:
         elif verb == "lost":
             session.connection_lost(now)
         elif verb == "welcome":
-            session.welcome_received(epoch, values.get("received", 0), values.get("version", 1), now)
+            received, version = values.get("received", 0), values.get("version", 1)
+            session.welcome_received(epoch, received, version, now, values.get("begun", 1))
         elif verb == "refusal":
             session.refusal_received("hello" in words, now)
         elif verb == "frame":

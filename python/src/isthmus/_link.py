@@ -275,7 +275,9 @@ class Link:
             policy.heartbeat = _number(fields, "heartbeat_ms", 1_000) * MILLISECOND
             self.credit_tasks = _number(fields, "tasks", limits.CREDIT_TASKS_DEFAULT)
             self.credit_bytes = _number(fields, "bytes", limits.CREDIT_BYTES_DEFAULT)
-            self._session.welcome_received(said.epoch, said.received, said.lowest_version, now)
+            self._session.welcome_received(
+                said.epoch, said.received, said.lowest_version, now, _number(fields, "begun", 0)
+            )
         elif said.kind == wire.REFUSAL:
             code = str(fields.get("code", ""))
             if code != "hello":

@@ -67,6 +67,7 @@ class Session:
         self.is_blocked = False
         self._deadline = NEVER
         self._was_established = False
+        self._begun = 0
         self._reconnects = 0
         self._sizes: dict[int, int] = {}
         self._kept_bytes = 0
@@ -87,20 +88,27 @@ class Session:
         if self.phase in ("greeting", "established"):
             self._retreat(now)
 
-    def welcome_received(self, epoch: int, received: int, version: int, now: int) -> None:
-        """The scheduler lets the session in, and has its frames up to `received`."""
+    def welcome_received(self, epoch: int, received: int, version: int, now: int, begun: int = 0) -> None:
+        """The scheduler lets the session in, and has its frames up to `received`.
+
+        `begun`: which of its sessions with this id it means; another number than in the welcome before
+        says that it let go of the session and began it anew without noticing.
+        """
         if self.phase != "greeting" or epoch < self.epoch:
             return
         if not self.policy.lowest_version <= version <= self.policy.highest_version:
             self.actions += [("goodbye", None), ("disconnect", None)]
             self._end("refused")
             return
-        # What was acknowledged is no longer kept, so a peer that lacks it cannot be served.
-        if not self.acknowledged <= received <= self.last_number:
+        # A peer that has let go of the session would take what is sent again for new: a task that must not
+        # start twice might. And what was acknowledged is no longer kept, so a peer that lacks it cannot be
+        # served.
+        is_forgotten = self._was_established and begun != self._begun
+        if is_forgotten or not self.acknowledged <= received <= self.last_number:
             self.actions += [("goodbye", None), ("disconnect", None)]
             self._end("forgotten")
             return
-        self.epoch = epoch
+        self.epoch, self._begun = epoch, begun
         resumed, self._was_established = self._was_established, True
         self.phase = "established"
         self._last_heard = max(self._last_heard, now)
