@@ -58,6 +58,9 @@ let package = Package(
         ours("SchedulerCore", ["TaskModel"]),
         ours("WorkerCore", ["TaskModel"]),
 
+        // MARK: Proving
+        ours("Simulation", ["SchedulerCore", "WorkerCore", "SessionCore", "TaskModel"]),
+
         // MARK: Doing
         ours("SessionTransport", ["SessionCore", "Wire", "TaskModel", "ZeroMQ", "Posix"]),
         ours("StateStore", ["TaskModel"]),
@@ -109,7 +112,7 @@ let package = Package(
             name: "IsthmusCommand",
             dependencies: [
                 "SchedulerServer", "WorkerServer", "ControlServer", "ControlAPI", "SessionTransport",
-                "TaskModel", "ZeroMQ", "Posix",
+                "Simulation", "TaskModel", "ZeroMQ", "Posix",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -156,6 +159,7 @@ let package = Package(
             swiftSettings: settings),
         tests("ExecutorRuntimeTests", ["ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
         tests("PythonHostTests", ["PythonHost", "ExecutorRuntime", "Posix"]),
+        tests("SimulationTests", ["Simulation"], exclude: ["trace-hashes.txt"]),
         tests("SchedulerCoreTests", ["SchedulerCore", "TaskModel"], exclude: ["Scenarios"]),
         tests(
             "SchedulerServerTests",

@@ -55,6 +55,6 @@ struct Verbs: AsyncParsableCommand {
                 name: "Looking at it:",
                 subcommands: [Status.self, Nodes.self, Tasks.self, Explain.self, Output.self]),
             CommandGroup(name: "Acting on it:", subcommands: [Cancel.self, Drain.self]),
-            CommandGroup(name: "Other:", subcommands: [Version.self]),
+            CommandGroup(name: "Other:", subcommands: [Simulate.self, Version.self]),
         ])
 }

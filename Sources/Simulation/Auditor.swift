@@ -1,0 +1,235 @@
+// Judges a run by what was promised to users, and knows nothing of how it is kept: it sees what clients,
+// workers, executors and the store see. What crosses a wire counts when it leaves or arrives.
+
+import TaskModel
+
+final class Auditor {
+    enum Cancel: Comparable {
+        case none
+        /// Only if it has not started.
+        case weak
+        case strong
+    }
+
+    struct Task {
+        let spec: TaskSpec
+        let dependencies: [UInt64]
+        var isAdmitted = false
+        var isStored = false
+        var isEndStored = false
+        var dispatchesStored = 0
+        var dispatchesLeft = 0
+        /// The worker that has the present attempt.
+        var holder: Worker?
+        var attempt: UInt32 = 0
+        var mayHaveStarted = false
+        var startReported = false
+        var cancel = Cancel.none
+        var exceptions = 0
+        var crashes = 0
+        var losses = 0
+        var runs = 0
+        var runsVanished = 0
+        /// What the outcome must be, once that is known.
+        var due: (status: OutcomeStatus, attempt: UInt32)?
+        var outcome: Outcome?
+        /// The client does not want the outcome any more: it may still be told, or not.
+        var isReleased = false
+
+        var isOpen: Bool { outcome == nil && !isReleased }
+    }
+
+    final class Session {
+        var tasks: [Task] = []
+        /// The client is done with it, in whatever way.
+        var isOver = false
+        /// The scheduler has let go of it.
+        var isDropped = false
+        var accepted: UInt64 = 0
+    }
+
+    final class Worker {
+        let node: Int
+        let offer: WorkerOffer
+        var held = 0
+        var isDraining = false
+        var isGone = false
+
+        init(node: Int, offer: WorkerOffer) {
+            self.node = node
+            self.offer = offer
+        }
+    }
+
+    unowned let world: World
+    private var sessions: [SessionID: Session] = [:]
+    /// In the order in which they were opened.
+    private var order: [SessionID] = []
+    private var workers: [SessionID: Worker] = [:]
+    private var running: [Int]
+    /// Tasks of open sessions without an outcome.
+    private(set) var openTasks = 0
+    private(set) var tasksSubmitted = 0
+
+    init(world: World, nodes: Int) {
+        self.world = world
+        running = [Int](repeating: 0, count: nodes)
+    }
+
+    func complain(_ text: String, _ id: TaskID?) { world.complain(text, id) }
+
+    /// Changes what is known of a task that a client submitted; nil if there is none.
+    func update<Result>(_ id: TaskID, _ body: (inout Task) -> Result) -> Result? {
+        guard let session = sessions[id.session] else { return nil }
+        let place = Int(truncatingIfNeeded: id.sequence &- 1)
+        guard session.tasks.indices.contains(place) else { return nil }
+        return body(&session.tasks[place])
+    }
+
+    func task(_ id: TaskID) -> Task? { update(id) { $0 } }
+    func worker(_ session: SessionID) -> Worker? { workers[session] }
+    func isInternal(_ id: TaskID) -> Bool { id.sequence >> 63 == 1 }
+    func isDropped(_ session: SessionID) -> Bool { sessions[session]?.isDropped ?? true }
+    func runs(of id: TaskID) -> Int { task(id)?.runs ?? 0 }
+
+    // MARK: Clients
+
+    func opened(_ session: SessionID) {
+        sessions[session] = Session()
+        order.append(session)
+    }
+
+    /// By the scheduler; for the second time if its first welcome never arrived, and it gave up waiting.
+    func letIn(_ session: SessionID) { sessions[session]?.isDropped = false }
+
+    func submitted(_ id: TaskID, _ spec: TaskSpec, _ dependencies: [UInt64]) {
+        sessions[id.session]?.tasks.append(Task(spec: spec, dependencies: dependencies))
+        openTasks += 1
+        tasksSubmitted += 1
+    }
+
+    /// The client no longer waits for anything of this session.
+    func abandoned(_ id: SessionID) {
+        guard let session = sessions[id], !session.isOver else { return }
+        session.isOver = true
+        for task in session.tasks where task.isOpen { openTasks -= 1 }
+    }
+
+    func released(_ id: TaskID) {
+        guard let task = task(id) else { return }
+        if task.isOpen { openTasks -= 1 }
+        _ = update(id) { $0.isReleased = true }
+    }
+
+    func outcomeSeen(_ outcome: Outcome) {
+        let id = outcome.attempt.task
+        world.coverage.count(outcome)
+        guard let session = sessions[id.session], !session.isOver else { return }
+        guard let task = task(id) else {
+            return complain("an outcome of a task that was never submitted", id)
+        }
+        if task.outcome != nil { return complain("a task has two outcomes", id) }
+        judge(outcome, task, id)
+        if task.isOpen { openTasks -= 1 }
+        _ = update(id) { $0.outcome = outcome }
+    }
+
+    // MARK: Workers
+
+    func joined(_ session: SessionID, worker node: Int, _ offer: WorkerOffer) {
+        workers[session] = Worker(node: node, offer: offer)
+    }
+
+    func drainArrived(_ session: SessionID) { workers[session]?.isDraining = true }
+    func left(_ session: SessionID) { workers[session]?.isGone = true }
+
+    // MARK: Executors
+
+    func runStarted(_ assignment: Assignment, on node: Int) {
+        let id = assignment.attempt.task
+        running[node] += 1
+        if running[node] > world.offer(node).slots {
+            complain("worker \(node) runs \(running[node]) attempts in \(world.offer(node).slots) slots", id)
+        }
+        guard !isInternal(id) else { return }
+        checkInputs(assignment)
+        _ = update(id) { task in
+            task.runs += 1
+            if !task.spec.isIdempotent, task.runs > 1 {
+                complain("a task that is not idempotent was started \(task.runs) times", id)
+            }
+        }
+    }
+
+    func runEnded(_ report: Report, on node: Int) { running[node] -= 1 }
+
+    /// The executor died with it.
+    func runVanished(_ attempt: AttemptID, on node: Int) {
+        running[node] -= 1
+        _ = update(attempt.task) { $0.runsVanished += 1 }
+    }
+
+    /// It was written to an executor that died before it could begin.
+    func runNeverBegan(_ attempt: AttemptID) { _ = update(attempt.task) { $0.runsVanished += 1 } }
+
+    // MARK: The end
+
+    /// Everything has ended, says the world: each story is complete and makes sense.
+    func conclude() {
+        for id in order {
+            guard let session = sessions[id], !session.isOver else { continue }
+            for place in session.tasks.indices {
+                concludeStory(session.tasks[place], TaskID(session: id, sequence: UInt64(place) + 1))
+            }
+        }
+    }
+
+    private func concludeStory(_ task: Task, _ id: TaskID) {
+        guard let outcome = task.outcome else {
+            if task.isOpen { complain("a task never ended", id) }
+            return
+        }
+        guard outcome.reason == .dependencyFailed else { return }
+        var causes: [OutcomeStatus] = []
+        for sequence in task.dependencies {
+            let producer = self.task(TaskID(session: id.session, sequence: sequence))
+            // One that was released may have failed unheard.
+            if producer?.outcome?.status != .value { causes.append(producer?.outcome?.status ?? .lost) }
+        }
+        // The conversion of a pickled value may have failed instead of the task that made it.
+        if causes.isEmpty, task.spec.kind != .swift {
+            complain("a task failed because of its dependencies, and all of them have values", id)
+        }
+    }
+
+    /// A task that has no outcome, to tell its story.
+    var someOpenTask: TaskID? {
+        for id in order {
+            guard let session = sessions[id], !session.isOver else { continue }
+            for place in session.tasks.indices where session.tasks[place].isOpen {
+                return TaskID(session: id, sequence: UInt64(place) + 1)
+            }
+        }
+        return nil
+    }
+
+    func dropped(_ session: SessionID) { sessions[session]?.isDropped = true }
+
+    // MARK: Acceptance
+
+    func acceptLeft(_ id: SessionID, upTo: UInt64) {
+        guard let session = sessions[id] else { return }
+        while session.accepted < upTo {
+            let place = Int(session.accepted)
+            session.accepted += 1
+            guard session.tasks.indices.contains(place) else {
+                return complain("a sequence is accepted that was never submitted", nil)
+            }
+            if session.tasks[place].isAdmitted, !session.tasks[place].isStored {
+                complain(
+                    "an acceptance leaves before the task is in the store",
+                    TaskID(session: id, sequence: session.accepted))
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// What one seed is about: how large, how fast, and what its users do.
+
+import SessionCore
+import TaskModel
+
+/// What clients and operators may do; a seed switches each on or off.
+enum Feature: UInt8, CaseIterable, BitwiseCopyable {
+    case swiftTasks, graphs, failures, retries, notIdempotent, priorities, timeouts, stubborn
+    case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
+}
+
+struct Setting {
+    private var features: [Bool]
+    let workers: [WorkerOffer]
+    let clients: Int
+    /// Unfinished tasks that a client has at most, and that the scheduler allows it.
+    let tasksAtOnce: Int
+    let sessionTasksMax: Int
+    /// Mean time between two things that a client does.
+    let tempo: Interval
+    /// Of functions, by number.
+    let durations: [Interval]
+    var policy = SessionPolicy()
+
+    init(nodes: Int, random: inout RandomNumbers) {
+        features = Feature.allCases.map { _ in random.happens(500) }
+        var workers: [WorkerOffer] = []
+        let count = nodes <= 8 ? random.number(1...nodes) : nodes
+        for number in 0..<count {
+            let slots = random.element(of: [1, 1, 2, 3, 4, 8])
+            let kinds = number == 0 ? 0 : random.below(4)
+            workers.append(
+                WorkerOffer(
+                    slots: slots, python: kinds != 1, swift: kinds != 2, spares: random.below(2)))
+        }
+        self.workers = workers
+        clients = nodes <= 8 ? random.number(1...3) : max(3, nodes / 20)
+        let perClient = max(1, count / clients)
+        tasksAtOnce = random.element(of: [3, 12, 40]) * max(1, perClient / 2)
+        sessionTasksMax = features[Int(Feature.overrun.rawValue)] ? tasksAtOnce * 2 / 3 + 1 : 100_000
+        let tempo = Interval.microseconds(Int64(random.element(of: [200, 3_000, 40_000, 400_000])))
+        self.tempo = Interval(nanoseconds: tempo.nanoseconds / Int64(perClient))
+        let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
+        durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }
+        if has(.smallWindows) {
+            policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
+            policy.acknowledgeFrames = random.element(of: [1, 4])
+        }
+    }
+
+    func has(_ feature: Feature) -> Bool { features[Int(feature.rawValue)] }
+
+    var words: String {
+        let names = Feature.allCases.filter { has($0) }.map { "\($0)" }.joined(separator: " ")
+        return "\(workers.count) workers, \(clients) clients, a step of a client each "
+            + "\(tempo.nanoseconds / 1_000) us; features: \(names)"
+    }
+}

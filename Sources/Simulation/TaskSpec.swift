@@ -1,0 +1,29 @@
+import TaskModel
+
+/// What one task asks for, and how its function is going to behave: known to who drew it and to the auditor,
+/// not to the cores.
+struct TaskSpec: BitwiseCopyable {
+    enum Behaviour: Hashable, BitwiseCopyable {
+        case value
+        /// Raises in the first so many runs, then returns.
+        case raises(times: Int)
+        /// Kills its executor in the first so many runs.
+        case kills(times: Int)
+        /// Its value cannot be pickled, however often it is tried.
+        case notSerializable
+    }
+
+    var function: UInt32 = 0
+    var kind = ExecutorKind.python
+    var codec = Codec.pickle
+    var behaviour = Behaviour.value
+    /// How long a run takes when nothing disturbs it.
+    var duration = Interval.milliseconds(1)
+    /// Swallows the exception by which it is stopped.
+    var isStubborn = false
+    var timeout: Interval?
+    var grace = Interval.milliseconds(200)
+    var retries: UInt16 = 0
+    var isIdempotent = true
+    var priority: Int8 = 0
+}

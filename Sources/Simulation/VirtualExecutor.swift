@@ -1,0 +1,201 @@
+import TaskModel
+
+/// A child process of a worker that runs tasks one after the other, in the order in which it was given them.
+/// Its socket keeps order in both directions, and what it wrote arrives before its end.
+final class VirtualExecutor {
+    private enum Phase {
+        case absent, starting, ready, dead
+    }
+
+    private unowned let worker: WorkerNode
+    private let place: Int
+    private let workerLife: Int
+    private var life = 0
+    private var phase = Phase.absent
+    private var queue: [Assignment] = []
+    private var running: Assignment?
+    private var runs: UInt64 = 0
+    /// The run that ends with the process, by a fault.
+    private var dying: UInt64 = 0
+    private var since = Instant.origin
+    private var lastRequest = Instant.origin
+    private var lastWord = Instant.origin
+    private var world: World { worker.world }
+
+    init(worker: WorkerNode, place: Int) {
+        self.worker = worker
+        self.place = place
+        workerLife = worker.life
+    }
+
+    var isBusy: Bool { running != nil }
+
+    private var address: ExecutorAddress {
+        ExecutorAddress(worker: worker.index, workerLife: workerLife, place: place, life: life)
+    }
+
+    // MARK: Life and death
+
+    func start() {
+        life += 1
+        phase = .starting
+        // What the process before it wrote is read first.
+        var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
+        if world.strikes(.executorStartFailure) {
+            if world.random.happens(200) { return }
+            phase = .dead
+            say(.died, after: delay)
+            return
+        }
+        delay = delay * world.slowness(of: worker.index)
+        say(.ready, after: delay)
+    }
+
+    /// By the worker: nothing that is not written yet is written any more.
+    func kill() {
+        guard phase != .dead, phase != .absent else { return }
+        die()
+    }
+
+    /// With its worker.
+    func vanish() {
+        if let running { world.auditor.runVanished(running.attempt, on: worker.index) }
+        phase = .dead
+        running = nil
+        queue.removeAll()
+    }
+
+    private func die() {
+        if let running {
+            world.note(running.attempt.task, at: worker.index) {
+                "executor \(worker.index).\(place) died with it"
+            }
+            world.auditor.runVanished(running.attempt, on: worker.index)
+        }
+        for assignment in queue { world.auditor.runNeverBegan(assignment.attempt) }
+        phase = .dead
+        running = nil
+        queue.removeAll()
+        say(.died, after: .microseconds(200))
+    }
+
+    // MARK: The socket
+
+    func write(_ request: ExecutorRequest) {
+        guard phase != .dead else { return neverBegins(request) }
+        lastRequest = max(lastRequest, world.now + world.random.interval(.microseconds(5), .microseconds(60)))
+        world.queue.plan(.toExecutor(address, request), at: lastRequest)
+    }
+
+    private func say(_ word: ExecutorWord, after delay: Interval) {
+        lastWord = max(lastWord, world.now + delay)
+        world.queue.plan(.fromExecutor(address, word), at: lastWord)
+    }
+
+    /// A word has arrived at the worker.
+    func heard(_ word: ExecutorWord, of life: Int) {
+        guard life == self.life else { return }
+        if case .ready = word {
+            guard phase == .starting else { return }
+            phase = .ready
+        }
+        worker.words.append((place, word))
+        worker.wake()
+    }
+
+    func take(_ request: ExecutorRequest, of life: Int) {
+        guard life == self.life, phase == .ready else { return neverBegins(request) }
+        switch request {
+        case .run(let assignment):
+            queue.append(assignment)
+            runNext()
+        case .retract(let attempt):
+            guard let position = queue.firstIndex(where: { $0.attempt == attempt }) else { return }
+            queue.remove(at: position)
+            say(.returned(attempt), after: .microseconds(20))
+        case .stop(let attempt, let timedOut):
+            stop(attempt, timedOut: timedOut)
+        }
+    }
+
+    private func neverBegins(_ request: ExecutorRequest) {
+        switch request {
+        case .run(let assignment): world.auditor.runNeverBegan(assignment.attempt)
+        case .retract, .stop: return
+        }
+    }
+
+    private func stop(_ attempt: AttemptID, timedOut: Bool) {
+        if let position = queue.firstIndex(where: { $0.attempt == attempt }) {
+            queue.remove(at: position)
+            say(.returned(attempt), after: .microseconds(20))
+            return
+        }
+        guard let running, running.attempt == attempt else { return }
+        if running.spec.isStubborn {
+            world.note(attempt.task) { "its function swallows the exception" }
+            return
+        }
+        let status: OutcomeStatus = timedOut ? .timedOut : .cancelled
+        finish(status, timedOut ? .executionTimeout : .clientRequest, value: nil)
+    }
+
+    // MARK: Running
+
+    private func runNext() {
+        guard running == nil, !queue.isEmpty else { return }
+        let assignment = queue.removeFirst()
+        running = assignment
+        runs += 1
+        since = world.now
+        world.note(assignment.attempt.task, at: worker.index) {
+            "executor \(worker.index).\(place) runs attempt \(assignment.attempt.number)"
+        }
+        world.auditor.runStarted(assignment, on: worker.index)
+        var duration = assignment.spec.duration * world.slowness(of: worker.index)
+        if assignment.isConversion { duration = .microseconds(150) }
+        if world.strikes(.executorCrash) {
+            duration = Interval(nanoseconds: duration.nanoseconds / 3)
+            dying = runs
+        }
+        world.queue.plan(.runEnds(address, run: runs), at: world.now + duration)
+    }
+
+    func runEnds(_ run: UInt64, of life: Int) {
+        guard life == self.life, run == runs, phase == .ready, let running else { return }
+        if dying == run { return die() }
+        if running.isConversion {
+            return finish(.value, .none, value: running.inputs.first?.value, codec: .neutral)
+        }
+        let ordinal = world.auditor.runs(of: running.attempt.task)
+        switch running.spec.behaviour {
+        case .kills(let times) where ordinal <= times:
+            world.coverage.count(.poisonTask)
+            die()
+        case .raises(let times) where ordinal <= times:
+            finish(.exception, .none, value: nil)
+        case .notSerializable:
+            finish(.exception, .notSerializable, value: nil)
+        case .value, .raises, .kills:
+            let value = Token(of: running.attempt)
+            finish(.value, .none, value: value, codec: running.spec.codec)
+        }
+    }
+
+    private func finish(
+        _ status: OutcomeStatus, _ reason: OutcomeReason, value: Token?, codec: Codec = .raw
+    ) {
+        guard let running else { return }
+        let report = Report(
+            attempt: running.attempt, status: status, reason: reason, value: value, codec: codec,
+            ran: world.now - since)
+        world.note(running.attempt.task, at: worker.index) {
+            "executor \(worker.index).\(place): \(status) \(reason)"
+        }
+        world.auditor.runEnded(report, on: worker.index)
+        self.running = nil
+        runs += 1
+        say(.finished(report), after: world.random.interval(.microseconds(5), .microseconds(40)))
+        runNext()
+    }
+}

@@ -1,0 +1,337 @@
+// A worker around its core: the same turn as the product's loop (WorkerServer), with virtual executors.
+
+import TaskModel
+import WorkerCore
+
+final class WorkerNode: Node {
+    enum Stage {
+        /// Its process does not run.
+        case absent
+        /// Executors are being started; nothing has been said to the scheduler.
+        case warming
+        case serving
+        /// Drained: what was sent waits to be acknowledged.
+        case leaving(deadline: Instant)
+    }
+
+    let offer: WorkerOffer
+    /// Counts the processes of this worker.
+    private(set) var life = 0
+    var stage = Stage.absent
+    private(set) var core: WorkerStateMachine
+    private var actions: [Action] = []
+    private var payloads: [Assignment?] = []
+    private var functions: [FunctionSlot] = []
+    private var connector: Connector?
+    private var events: [Connector.Event] = []
+    var inbox: [(frame: Frame, connection: Int)] = []
+    var lostConnections: [Int] = []
+    var words: [(place: Int, word: ExecutorWord)] = []
+    private var executors: [VirtualExecutor] = []
+    private var isDraining = false
+    private var drainReported = false
+    private var restartAt = Instant.distantFuture
+    private var turns = 0
+
+    init(_ index: Int, offer: WorkerOffer, world: World) {
+        self.offer = offer
+        core = WorkerStateMachine(Self.shape(offer))
+        super.init(index, world: world)
+    }
+
+    private static func shape(_ offer: WorkerOffer) -> WorkerShape {
+        WorkerShape(slots: offer.slots, python: offer.python, swift: offer.swift, spares: offer.spares)
+    }
+
+    var isRunning: Bool {
+        if case .absent = stage { return false }
+        return true
+    }
+    var attemptCount: Int { core.attemptCount }
+    var session: SessionID? { connector?.id }
+
+    // MARK: Lives
+
+    func start() {
+        stage = .warming
+        core = WorkerStateMachine(Self.shape(offer))
+        functions = (0..<Workload.functions).map { _ in core.addFunction() }
+        payloads.removeAll()
+        executors = (0..<core.executorCount).map { VirtualExecutor(worker: self, place: $0) }
+        connector = nil
+        isDraining = false
+        drainReported = false
+        restartAt = .distantFuture
+        core.start(now: localNow, into: &actions)
+        runActions(localNow)
+        wake()
+    }
+
+    /// The process is gone, with everything in it.
+    func crash() {
+        guard isRunning else { return }
+        connector?.vanish(world: world)
+        end()
+    }
+
+    private func end() {
+        for executor in executors { executor.vanish() }
+        stage = .absent
+        life += 1
+        connector = nil
+        executors.removeAll()
+        events.removeAll()
+        inbox.removeAll()
+        lostConnections.removeAll()
+        words.removeAll()
+        actions.removeAll()
+        core = WorkerStateMachine(Self.shape(offer))
+        cancelTurn()
+        let delay = world.random.interval(.milliseconds(50), .seconds(3))
+        world.queue.plan(.workerStarts(worker: index, life: life), at: world.now + delay)
+    }
+
+    func executor(_ address: ExecutorAddress) -> VirtualExecutor? {
+        guard address.workerLife == life, address.place < executors.count else { return nil }
+        return executors[address.place]
+    }
+
+    func uses(_ connection: Int) -> Bool { connector?.connection == connection }
+    var connection: Int? { connector?.connection }
+
+    /// An executor that runs something, for a mishap.
+    var busyPlace: Int? { executors.firstIndex { $0.isBusy } }
+
+    // MARK: The turn
+
+    override func takeTurn() {
+        guard isRunning else { return }
+        let now = localNow
+        takeWords(now)
+        takeFrames(now)
+        if now >= restartAt { join(now) }
+        core.decide(now: now, into: &actions)
+        runActions(now)
+        if case .warming = stage, core.isWarm {
+            stage = .serving
+            join(now)
+        }
+        connector?.flush(now: now, world: world, into: &events)
+        takeEvents(now)
+        turns += 1
+        if turns % world.checkInterval == 0 { core.checkInvariants() }
+        planNext(now)
+    }
+
+    private func planNext(_ now: Instant) {
+        var next = min(core.wakeUp, restartAt)
+        if let connector { next = min(next, connector.link.wakeUp) }
+        if case .leaving(let deadline) = stage {
+            if now >= deadline || connector?.link.isDrained ?? true {
+                connector?.close(now: now, world: world)
+                world.note(nil, at: index) { "worker \(index) has left" }
+                return end()
+            }
+            next = min(next, deadline)
+        }
+        turn(byLocal: next)
+    }
+
+    private func join(_ now: Instant) {
+        restartAt = .distantFuture
+        let id = world.newSession()
+        connector = Connector(id, node: index, policy: world.setting.policy, now: now)
+        world.note(nil, at: index) { "worker \(index) joins as \(id)" }
+    }
+
+    private func takeFrames(_ now: Instant) {
+        for connection in lostConnections {
+            connector?.connectionLost(connection, now: now, world: world, into: &events)
+        }
+        lostConnections.removeAll(keepingCapacity: true)
+        let frames = inbox
+        inbox.removeAll(keepingCapacity: true)
+        for (frame, connection) in frames {
+            connector?.take(frame, over: connection, now: now, world: world, into: &events)
+            takeEvents(now)
+        }
+    }
+
+    private func takeEvents(_ now: Instant) {
+        let taken = events
+        events.removeAll(keepingCapacity: true)
+        for event in taken {
+            switch event {
+            case .welcomed: reportRunning()
+            case .received(let records): for record in records { take(record, now) }
+            case .ended(let closed): beginAnew(after: closed ? .seconds(1) : .zero, now)
+            }
+        }
+    }
+
+    /// What ran for the old session is void: the scheduler has given it to others.
+    private func beginAnew(after delay: Interval, _ now: Instant) {
+        if case .leaving = stage { return end() }
+        world.note(nil, at: index) { "worker \(index) is not known any more" }
+        core.absorb(.expelled, now: now, into: &actions)
+        restartAt = now + delay
+    }
+
+    private func reportRunning() {
+        for running in core.snapshot().running {
+            connector?.link.outgoing.append(.workerStarted(running.attempt))
+        }
+        if isDraining { connector?.link.outgoing.append(.draining) }
+    }
+
+    // MARK: From the scheduler
+
+    private func take(_ record: Record, _ now: Instant) {
+        switch record {
+        case .assign(let assignment): assign(assignment)
+        case .retract(let attempt):
+            guard let slot = core.find(attempt) else { return }
+            core.absorb(.retractRequested(slot), now: now, into: &actions)
+        case .stop(let attempt):
+            guard let slot = core.find(attempt) else { return }
+            core.absorb(.cancelRequested(slot), now: now, into: &actions)
+        case .forgetSession(let session):
+            core.absorb(.sessionForgotten(session), now: now, into: &actions)
+        case .drain: drain(now)
+        case .submit, .cancel, .release, .accepted, .outcome, .started, .finished, .workerStarted, .returned,
+            .draining:
+            preconditionFailure("no scheduler says this to a worker")
+        }
+    }
+
+    private func drain(_ now: Instant) {
+        isDraining = true
+        connector?.link.outgoing.append(.draining)
+        core.absorb(.drainRequested, now: now, into: &actions)
+    }
+
+    private func assign(_ assignment: Assignment) {
+        let spec = assignment.spec
+        let order = AttemptOrder(
+            id: assignment.attempt, function: functions[Int(spec.function)],
+            kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace)
+        guard let slot = core.admit(order) else {
+            if core.find(assignment.attempt) == nil { say(.returned(assignment.attempt)) }
+            return
+        }
+        while payloads.count <= slot.index { payloads.append(nil) }
+        payloads[Int(slot.index)] = assignment
+    }
+
+    private func say(_ record: Record) { connector?.link.outgoing.append(record) }
+
+    // MARK: From executors
+
+    private func takeWords(_ now: Instant) {
+        let taken = words
+        words.removeAll(keepingCapacity: true)
+        for (place, word) in taken {
+            let executor = ExecutorIndex(place)
+            switch word {
+            case .ready: core.absorb(.executorReady(executor), now: now, into: &actions)
+            case .finished(let report): finish(report, executor, now)
+            case .returned(let attempt):
+                guard let slot = core.find(attempt) else { continue }
+                core.absorb(.attemptReturned(slot, by: executor), now: now, into: &actions)
+            case .died: core.absorb(.executorDied(executor), now: now, into: &actions)
+            }
+        }
+    }
+
+    private func finish(_ report: Report, _ executor: ExecutorIndex, _ now: Instant) {
+        var report = report
+        let ran: Interval? =
+            switch report.status {
+            case .value, .exception: report.ran
+            case .cancelled, .lost, .timedOut, .refused: nil
+            }
+        guard
+            let (verdict, slot) = core.finish(
+                report.attempt, status: report.status, ran: ran, by: executor, now: now, into: &actions)
+        else { return }
+        release(slot)
+        switch verdict {
+        case .forward: break
+        case .forwardAs(let status, let reason):
+            report.status = status
+            report.reason = reason
+            report.value = nil
+        case .discard, .stale: return
+        }
+        say(.finished(report))
+    }
+
+    func mishap(isMemory: Bool, at place: Int) {
+        let executor = ExecutorIndex(place)
+        let now = localNow
+        core.absorb(isMemory ? .memoryExceeded(executor) : .executorBroke(executor), now: now, into: &actions)
+        runActions(now)
+        wake()
+    }
+
+    // MARK: What the core asks for
+
+    private func runActions(_ now: Instant) {
+        for action in actions { run(action) }
+        actions.removeAll(keepingCapacity: true)
+    }
+
+    private func run(_ action: Action) {
+        world.coverage.count(WorkerActionName(action))
+        switch action {
+        case .start(let executor): executors[executor.int].start()
+        case .send(let slot, let executor):
+            guard let assignment = payloads[Int(slot.index)] else {
+                return world.complain("worker \(index) sends an attempt that it dropped", nil)
+            }
+            executors[executor.int].write(.run(assignment))
+        case .retract(let slot, let executor):
+            // Its outcome may have come later in the turn in which the core decided to ask.
+            if let attempt = core.id(of: slot) { executors[executor.int].write(.retract(attempt)) }
+        case .stop(let slot, let executor, let timedOut):
+            if let attempt = core.id(of: slot) {
+                executors[executor.int].write(.stop(attempt, timedOut: timedOut))
+            }
+        case .kill(let executor): executors[executor.int].kill()
+        case .giveBack(let slot):
+            if let attempt = attempt(slot) { say(.returned(attempt)) }
+            release(slot)
+        case .reportStarted(let slot):
+            if let attempt = attempt(slot) { say(.workerStarted(attempt)) }
+        case .conclude(let slot, let status, let reason, _):
+            if let attempt = attempt(slot) {
+                say(
+                    .finished(
+                        Report(
+                            attempt: attempt, status: status, reason: reason, value: nil, codec: .raw,
+                            ran: .zero)))
+            }
+            release(slot)
+        case .forget(let slot): release(slot)
+        case .leave: stage = .leaving(deadline: localNow + .seconds(2))
+        }
+    }
+
+    private func attempt(_ slot: AttemptSlot) -> AttemptID? {
+        guard let assignment = payloads[Int(slot.index)] else {
+            world.complain("worker \(index) speaks of an attempt that it dropped", nil)
+            return nil
+        }
+        return assignment.attempt
+    }
+
+    private func release(_ slot: AttemptSlot) { payloads[Int(slot.index)] = nil }
+
+    /// What is left in the tables when nothing should be, in words.
+    func leftovers() -> String? {
+        guard isRunning else { return nil }
+        if core.attemptCount > 0 { return "worker \(index) still holds \(core.attemptCount) attempts" }
+        for payload in payloads where payload != nil { return "worker \(index) still keeps a payload" }
+        return nil
+    }
+}
