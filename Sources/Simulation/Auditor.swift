@@ -15,6 +15,9 @@ final class Auditor {
         let spec: TaskSpec
         let dependencies: [UInt64]
         var isAdmitted = false
+        /// True time of its arrival, and of that of its last exception.
+        var arrival = Instant.origin
+        var lastException = Instant.origin
         var isStored = false
         var isEndStored = false
         var dispatchesStored = 0
@@ -66,6 +69,7 @@ final class Auditor {
     /// In the order in which they were opened.
     private var order: [SessionID] = []
     private var workers: [SessionID: Worker] = [:]
+    private(set) var joinedWorkers: [Worker] = []
     private var running: [Int]
     /// Tasks of open sessions without an outcome.
     private(set) var openTasks = 0
@@ -137,9 +141,13 @@ final class Auditor {
     // MARK: Workers
 
     func joined(_ session: SessionID, worker node: Int, _ offer: WorkerOffer) {
-        workers[session] = Worker(node: node, offer: offer)
+        let worker = Worker(node: node, offer: offer)
+        workers[session] = worker
+        joinedWorkers.removeAll { $0.isGone }
+        joinedWorkers.append(worker)
     }
 
+    func drainLeft(_ session: SessionID) { workers[session]?.isDraining = true }
     func drainArrived(_ session: SessionID) { workers[session]?.isDraining = true }
     func left(_ session: SessionID) { workers[session]?.isGone = true }
 

@@ -15,7 +15,7 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
     // Of nodes.
     case workerCrash, clientCrash, longPause, slowNode, clockSkew
     // Of executors.
-    case executorCrash, executorStartFailure, executorBroken, memoryExceeded, poisonTask
+    case executorCrash, executorHang, executorStartFailure, executorBroken, memoryExceeded, poisonTask
     // Of the store.
     case slowStore
 
@@ -32,6 +32,7 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
         case .longPause, .slowNode: 80
         case .clockSkew: 1_000
         case .executorCrash: 40
+        case .executorHang: 5
         case .executorStartFailure: 150
         case .executorBroken, .memoryExceeded: 100
         case .poisonTask: 60

@@ -35,7 +35,8 @@ extension World {
             coverage.count(fault)
             note(nil, at: worker.index) { "\(fault) at worker \(worker.index)" }
             worker.mishap(isMemory: fault == .memoryExceeded, at: place)
-        case .loss, .delay, .reordering, .duplication, .clockSkew, .executorCrash, .executorStartFailure,
+        case .loss, .delay, .reordering, .duplication, .clockSkew, .executorCrash, .executorHang,
+            .executorStartFailure,
             .poisonTask, .slowStore:
             preconditionFailure("not a mishap of a node")
         }

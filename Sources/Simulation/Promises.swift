@@ -3,7 +3,12 @@
 import TaskModel
 
 extension Auditor {
-    func admitted(_ id: TaskID) { _ = update(id) { $0.isAdmitted = true } }
+    func admitted(_ id: TaskID) {
+        _ = update(id) { task in
+            task.isAdmitted = true
+            task.arrival = world.now
+        }
+    }
 
     func stored(_ kind: SchedulerActionName, _ id: TaskID) {
         _ = update(id) { task in
@@ -83,11 +88,57 @@ extension Auditor {
         if task.exceptions > task.spec.retries { complain("it raised and is retried too often", id) }
         if task.crashes > Limits.executorCrashesMax { complain("a poison task is run again", id) }
         if task.losses > Limits.workerLossesMax { complain("it was lost too often and is run again", id) }
+        // A dispatch that was being recorded leaves as soon as it is, also in the turn that finds the
+        // deadline past.
+        let instant = task.spec.isIdempotent ? world.now : world.scheduler.turnBefore
+        if hasExpired(task, at: instant) { complain("an attempt leaves after its deadline", id) }
+        checkBackoff(task, id)
         guard !task.spec.isIdempotent else { return }
         if task.mayHaveStarted { complain("it is not idempotent, may have started, and leaves again", id) }
         if task.dispatchesStored <= task.dispatchesLeft {
             complain("it is not idempotent and leaves before its dispatch is in the store", id)
         }
+    }
+
+    // MARK: Times
+
+    /// Clocks are wrong by up to five in a hundred: whether the deadline has certainly passed, and whether it
+    /// may have.
+    private func hasExpired(_ task: Task, at instant: Instant) -> Bool {
+        guard task.spec.deadline > 0 else { return false }
+        let deadline = Int64(task.spec.deadline) * 1_000_000
+        return (instant - task.arrival).nanoseconds / 106 * 100 > deadline
+    }
+
+    private func mayHaveExpired(_ task: Task) -> Bool {
+        guard task.spec.deadline > 0 else { return false }
+        return (world.now - task.arrival).nanoseconds / 94 * 100 >= Int64(task.spec.deadline) * 1_000_000
+    }
+
+    /// A retry waits for at least half of its delay, which doubles with each.
+    private func checkBackoff(_ task: Task, _ id: TaskID) {
+        guard task.spec.backoff > 0, task.exceptions > 0 else { return }
+        let limit = Int64(task.spec.backoffMax) * 1_000_000
+        let longest =
+            limit > 0 ? limit : max(Limits.backoffMax.nanoseconds, Int64(task.spec.backoff) * 1_000_000)
+        let doubled = Int64(task.spec.backoff) * 1_000_000 << Int64(task.exceptions - 1)
+        let waited = (world.now - task.lastException).nanoseconds
+        if waited / 94 * 100 < min(doubled, longest) / 2 {
+            complain("a retry leaves before its delay is over", id)
+        }
+    }
+
+    /// A task is refused because no worker can run it.
+    func foundUnservable(_ id: TaskID) {
+        guard let task = task(id) else { return }
+        var isAlone = true
+        for worker in joinedWorkers where !worker.isGone {
+            isAlone = false
+            if worker.offer.serves(task.spec.kind), !worker.isDraining {
+                complain("a task is refused that worker \(worker.node) could run", id)
+            }
+        }
+        if isAlone { complain("a task is refused while no worker is known", id) }
     }
 
     /// An attempt has the values of exactly its dependencies, made by the attempts that count.
@@ -148,12 +199,17 @@ extension Auditor {
                 complain("a report has a value that its attempt did not make", attempt.task)
             }
             switch (report.status, report.reason) {
-            case (.exception, .none): task.exceptions += 1
+            case (.exception, .none):
+                task.exceptions += 1
+                task.lastException = world.now
             case (.lost, .executorCrashed), (.lost, .memoryLimit): task.crashes += 1
             case (.lost, .workerLost): task.losses += 1
             case _: break
             }
             task.due = end(after: report, task).map { ($0, attempt.number) }
+            if task.cancel != .strong, hasExpired(task, at: world.scheduler.turnBefore) {
+                task.due = (.timedOut, attempt.number)
+            }
         }
     }
 
@@ -163,7 +219,8 @@ extension Auditor {
         let isOwedMore = task.cancel == .none && task.spec.isIdempotent
         switch (report.status, report.reason) {
         case (.exception, .none):
-            return isOwedMore && task.exceptions <= task.spec.retries ? nil : .exception
+            return isOwedMore && task.spec.isRetryable && task.exceptions <= task.spec.retries
+                ? nil : .exception
         case (.lost, .executorCrashed), (.lost, .memoryLimit):
             return isOwedMore && task.crashes <= Limits.executorCrashesMax ? nil : .lost
         case (.lost, .workerLost):
@@ -192,6 +249,11 @@ extension Auditor {
             complain("an outcome has a value that its attempt did not make", id)
         }
         if outcome.status == .value, outcome.value == nil { complain("a value without a value", id) }
+        if outcome.reason == .deadlineExceeded {
+            if outcome.status != .timedOut { complain("a deadline ends a task as \(outcome.status)", id) }
+            if !mayHaveExpired(task) { complain("a task is timed out before its deadline", id) }
+            return
+        }
         if let due = task.due {
             if due.status != outcome.status {
                 complain("a task ended as \(due.status) and its client is told \(outcome.status)", id)
@@ -211,6 +273,8 @@ extension Auditor {
             if task.spec.isIdempotent || task.losses == 0 { complain("a task is lost for no reason", id) }
         case (.lost, .workerLost):
             if task.losses <= Limits.workerLossesMax { complain("a task was given up too early", id) }
+        case (.refused, .unservable):
+            break
         case (.refused, .limitExceeded):
             if task.isAdmitted { complain("a task is refused that was admitted", id) }
         case _:

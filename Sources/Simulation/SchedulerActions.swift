@@ -120,6 +120,7 @@ extension SchedulerNode {
         guard slab[task] != nil || core.isCurrent(task) else { return }
         ensureRow(task)
         guard let row = slab[task] else { return }
+        if status == .refused { world.auditor.foundUnservable(row.id) }
         world.note(row.id) { "scheduler: concluded as \(status) \(reason)" }
         let outcome = Outcome(
             attempt: AttemptID(task: row.id, number: row.attempt), status: status, reason: reason, value: nil,

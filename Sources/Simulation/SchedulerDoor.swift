@@ -252,7 +252,7 @@ extension SchedulerNode {
         world.auditor.reportArrived(report, from: entry.session)
         guard let task = core.task(attempt.task) else { return }
         let verdict = core.finish(
-            AttemptReport(report, task: task, worker: worker), now: now, into: &actions)
+            AttemptReport(report, of: slab[task]?.spec, task: task, worker: worker), now: now, into: &actions)
         switch verdict {
         case .committed:
             slab[task]?.value = report.value

@@ -7,15 +7,17 @@ extension TaskOptions {
     init(_ spec: TaskSpec) {
         self.init(
             retries: spec.retries, idempotent: spec.isIdempotent, needsNeutral: spec.kind == .swift,
-            priority: spec.priority)
+            priority: spec.priority, backoffMilliseconds: spec.backoff,
+            backoffMaxMilliseconds: spec.backoffMax, deadlineMilliseconds: spec.deadline)
     }
 }
 
 extension AttemptReport {
-    init(_ report: Report, task: TaskSlot, worker: WorkerSlot) {
+    init(_ report: Report, of spec: TaskSpec?, task: TaskSlot, worker: WorkerSlot) {
         self.init(
             task: task, attempt: report.attempt.number, worker: worker, status: report.status,
-            reason: report.reason, codec: report.codec, ranMicroseconds: report.ran.wireMicroseconds)
+            reason: report.reason, codec: report.codec, isRetryable: spec?.isRetryable ?? true,
+            ranMicroseconds: report.ran.wireMicroseconds)
     }
 }
 

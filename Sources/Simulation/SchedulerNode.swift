@@ -27,6 +27,8 @@ final class SchedulerNode: Node {
     var toDrain: [SessionID] = []
     private var acceptDue = Instant.distantFuture
     private var turns = 0
+    /// True time of the last turn that is over.
+    private(set) var turnBefore = Instant.origin
     var dependencies: [TaskSlot] = []
     var policy = SessionPolicy()
 
@@ -34,6 +36,7 @@ final class SchedulerNode: Node {
 
     override func takeTurn() {
         let now = localNow
+        defer { turnBefore = world.now }
         if plannedScan != .distantFuture, now > plannedScan + policy.heartbeat {
             // The loop itself was not looking: what its peers sent may still lie before it.
             mercyUntil = now + policy.heartbeat * 2
@@ -43,7 +46,9 @@ final class SchedulerNode: Node {
         inbox.removeAll(keepingCapacity: true)
         for (frame, connection) in frames { take(frame, over: connection, now) }
         for session in toDrain {
-            if let worker = core.worker(session) { core.drainWorker(worker, into: &actions) }
+            guard let worker = core.worker(session) else { continue }
+            world.auditor.drainLeft(session)
+            core.drainWorker(worker, into: &actions)
         }
         toDrain.removeAll()
         settle(now)

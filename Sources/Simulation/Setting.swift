@@ -6,6 +6,7 @@ import TaskModel
 /// What clients and operators may do; a seed switches each on or off.
 enum Feature: UInt8, CaseIterable, BitwiseCopyable {
     case swiftTasks, graphs, failures, retries, notIdempotent, priorities, timeouts, stubborn
+    case backoff, deadlines
     case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
 }
 
@@ -37,7 +38,8 @@ struct Setting {
         clients = nodes <= 8 ? random.number(1...3) : max(3, nodes / 20)
         let perClient = max(1, count / clients)
         tasksAtOnce = random.element(of: [3, 12, 40]) * max(1, perClient / 2)
-        sessionTasksMax = features[Int(Feature.overrun.rawValue)] ? tasksAtOnce * 2 / 3 + 1 : 100_000
+        let isOverrun = features[Int(Feature.overrun.rawValue)] && random.happens(300)
+        sessionTasksMax = isOverrun ? tasksAtOnce * 2 / 3 + 1 : 100_000
         let tempo = Interval.microseconds(Int64(random.element(of: [200, 3_000, 40_000, 400_000])))
         self.tempo = Interval(nanoseconds: tempo.nanoseconds / Int64(perClient))
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]

@@ -24,6 +24,13 @@ struct TaskSpec: BitwiseCopyable {
     var timeout: Interval?
     var grace = Interval.milliseconds(200)
     var retries: UInt16 = 0
+    /// Its exceptions are of a kind that is to be retried.
+    var isRetryable = true
+    /// Milliseconds before the first retry, and at most before any; 0: at once, and the usual limit.
+    var backoff: UInt32 = 0
+    var backoffMax: UInt32 = 0
+    /// Milliseconds from its arrival to its end, whatever happens; 0: none.
+    var deadline: UInt32 = 0
     var isIdempotent = true
     var priority: Int8 = 0
 }

@@ -17,6 +17,7 @@ final class VirtualExecutor {
     private var runs: UInt64 = 0
     /// The run that ends with the process, by a fault.
     private var dying: UInt64 = 0
+    private var isHung = false
     private var since = Instant.origin
     private var lastRequest = Instant.origin
     private var lastWord = Instant.origin
@@ -39,6 +40,8 @@ final class VirtualExecutor {
     func start() {
         life += 1
         phase = .starting
+        isHung = false
+        runs = 0
         // What the process before it wrote is read first.
         var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
         if world.strikes(.executorStartFailure) {
@@ -143,7 +146,12 @@ final class VirtualExecutor {
     // MARK: Running
 
     private func runNext() {
-        guard running == nil, !queue.isEmpty else { return }
+        guard running == nil, !queue.isEmpty, !isHung else { return }
+        if runs > 0, world.strikes(.executorHang) {
+            // What an earlier task left behind holds it up: it does not begin with what is next.
+            isHung = true
+            return
+        }
         let assignment = queue.removeFirst()
         running = assignment
         runs += 1

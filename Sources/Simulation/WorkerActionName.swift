@@ -2,7 +2,7 @@ import WorkerCore
 
 /// The cases of the worker core's `Action`.
 enum WorkerActionName: UInt8, CaseIterable {
-    case start, send, retract, stop, kill, giveBack, reportStarted, conclude, forget, leave
+    case start, send, retract, stop, look, kill, giveBack, reportStarted, conclude, forget, leave
 
     init(_ action: Action) {
         switch action {
@@ -10,6 +10,7 @@ enum WorkerActionName: UInt8, CaseIterable {
         case .send: self = .send
         case .retract: self = .retract
         case .stop: self = .stop
+        case .look: self = .look
         case .kill: self = .kill
         case .giveBack: self = .giveBack
         case .reportStarted: self = .reportStarted

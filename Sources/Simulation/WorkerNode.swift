@@ -277,11 +277,16 @@ final class WorkerNode: Node {
     // MARK: What the core asks for
 
     private func runActions(_ now: Instant) {
-        for action in actions { run(action) }
+        // An action may find out something that leads to further ones.
+        var next = 0
+        while next < actions.count {
+            run(actions[next], now)
+            next += 1
+        }
         actions.removeAll(keepingCapacity: true)
     }
 
-    private func run(_ action: Action) {
+    private func run(_ action: Action, _ now: Instant) {
         world.coverage.count(WorkerActionName(action))
         switch action {
         case .start(let executor): executors[executor.int].start()
@@ -297,6 +302,9 @@ final class WorkerNode: Node {
             if let attempt = core.id(of: slot) {
                 executors[executor.int].write(.stop(attempt, timedOut: timedOut))
             }
+        case .look(let slot, let executor):
+            let activity: ExecutorActivity = executors[executor.int].isBusy ? .attempt : .nothing
+            core.absorb(.looked(slot, executor, activity), now: now, into: &actions)
         case .kill(let executor): executors[executor.int].kill()
         case .giveBack(let slot):
             if let attempt = attempt(slot) { say(.returned(attempt)) }

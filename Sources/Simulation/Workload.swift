@@ -22,6 +22,14 @@ enum Workload {
             spec.behaviour = .kills(times: random.element(of: [1, 2, 3, 1_000]))
         }
         if setting.has(.retries) { spec.retries = UInt16(random.element(of: [0, 1, 3])) }
+        if setting.has(.retries), random.happens(100) { spec.isRetryable = false }
+        if setting.has(.backoff) {
+            spec.backoff = UInt32(random.element(of: [0, 1, 30, 700]))
+            spec.backoffMax = UInt32(random.element(of: [0, 50, 1_000]))
+        }
+        if setting.has(.deadlines), random.happens(200) {
+            spec.deadline = UInt32(random.element(of: [1, 40, 900, 15_000]))
+        }
         if setting.has(.notIdempotent), random.happens(250) { spec.isIdempotent = false }
         if setting.has(.priorities) { spec.priority = Int8(random.number(-3...3)) }
         if setting.has(.timeouts), random.happens(150) {
