@@ -84,7 +84,7 @@ package enum Limits {
     // MARK: Order
 
     /// A task that waits this long while more urgent ones are placed counts as one priority more, and a
-    /// session that waits this long for its turn has it: long beside a task, short beside a person's patience.
+    /// session that waits this long for its turn has it: long beside a task, short for a person.
     package static let agingInterval = Interval.seconds(10)
     /// Of so many placements one goes to what has aged: what is urgent keeps the rest of the workers, and
     /// what has aged gets through in four times the time.
