@@ -147,7 +147,7 @@ extension Scheduler {
     mutating func cancel(
         _ slot: TaskSlot, alsoRunning: Bool, now: Instant, into actions: inout [Action]
     ) {
-        guard tasks.isCurrent(slot) else {
+        guard isLive(slot) else {
             counters.stale += 1
             return
         }
@@ -212,7 +212,7 @@ extension Scheduler {
 
     /// Whether the worker holds this very attempt, and its dispatch has left.
     func holds(_ worker: WorkerSlot, _ task: TaskSlot, _ attempt: UInt32) -> Bool {
-        guard tasks.isCurrent(task), workers.isCurrent(worker) else { return false }
+        guard isLive(task), workers.isCurrent(worker) else { return false }
         guard case .assigned(let holding) = tasks[task.index].phase else { return false }
         return holding.worker == worker.index && tasks[task.index].attempt == attempt
     }

@@ -96,7 +96,7 @@ extension Scheduler {
     mutating func dispatchRecorded(
         _ slot: TaskSlot, _ attempt: UInt32, now: Instant, into actions: inout [Action]
     ) {
-        guard tasks.isCurrent(slot), tasks[slot.index].attempt == attempt,
+        guard isLive(slot), tasks[slot.index].attempt == attempt,
             case .recording(var holding) = tasks[slot.index].phase
         else { return }
         holding.since = now
@@ -152,7 +152,8 @@ extension Scheduler {
     }
 
     private func isTakeable(_ row: TaskRecord) -> Bool {
-        guard case .assigned = row.phase, row.steals < Limits.stealsPerTaskMax else { return false }
+        guard case .assigned = row.phase, row.steals < Limits.stealsPerTaskMax, sessions[row.session].isOpen
+        else { return false }
         return row.flags.isDisjoint(with: [.started, .retracting]) && row.flags.isDisjoint(with: .unwanted)
     }
 }

@@ -2,8 +2,8 @@
 //
 // Stride scheduling (C. Waldspurger and W. Weihl, Stride Scheduling, MIT 1995) with equal tickets: each
 // session has a *pass*, the time of slots that it was given; the one with the least pass is served and its
-// pass grows by what the task is expected to run. So sessions share time and not turns, however long their tasks are.
-// When the attempt ends, what it really ran replaces what was expected.
+// pass grows by what the task is expected to run. So sessions share time and not turns, however long their
+// tasks are. When the attempt ends, what it really ran replaces what was expected.
 //
 // A session that had nothing ready does not save its share up: it joins at the *virtual time*, which is the
 // pass of the session served last. Nor does one fall back for ever whose tasks only a few workers can run:

@@ -29,6 +29,7 @@ extension Scheduler {
             counts[Int(row.phase.name.rawValue)] += 1
             if row.phase.name == .vacant { continue }
             if !sessions[row.session].isOpen {
+                if closing.contains(row.session) { continue }
                 return InvariantViolation(rule: "a task's session is open", row: task)
             }
             if row.phase.holding == nil, !row.flags.isDisjoint(with: .ofAttempt) {
@@ -107,6 +108,7 @@ extension Scheduler {
                 seen += 1
                 edge = edges[edge].nextOfConsumer
             }
+            if !isOpen(task) { continue }
             let expected: UInt32 = if case .waiting(let count) = row.phase { count } else { 0 }
             if row.phase.ending == nil, missing != expected {
                 return InvariantViolation(rule: "a task waits for what is missing", row: task)
@@ -154,7 +156,8 @@ extension Scheduler {
         if inHeaps != queues.heapEntries {
             return InvariantViolation(rule: "a heap holds lanes of its queue, once", row: 0)
         }
-        let counted = tasks.counts[Int(TaskPhase.ready.rawValue)]
+        var counted = 0
+        for row in tasks.rows where row.phase.name == .ready && sessions[row.session].isOpen { counted += 1 }
         return ready == counted && ready == queues.tasksReady
             ? nil : InvariantViolation(rule: "every ready task is in a lane", row: 0)
     }

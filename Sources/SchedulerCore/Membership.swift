@@ -1,7 +1,7 @@
 // Sessions and workers come and go.
 //
-// When a client's session closes, its tasks go at once and without a word to their workers but one:
-// `forgetSession`. When a worker goes, what it held goes back to the front of the queues, oldest first.
+// How a client's session closes: Closing. When a worker goes, what it held goes back to the front of the
+// queues, oldest first.
 
 package import TaskModel
 
@@ -14,39 +14,6 @@ extension Scheduler {
         let session = sessions.open(id, tasksMax: tasksMax)
         queues.shares.open(session)
         return sessions.slot(session)
-    }
-
-    /// Drops all its tasks, each with a `forget`, and has workers forget it. O(its tasks).
-    package mutating func closeSession(_ slot: SessionSlot, now: Instant, into actions: inout [Action]) {
-        guard sessions.isCurrent(slot) else { return }
-        let session = slot.index
-        for word in sessions[session].workers.indices {
-            var bits = sessions[session].workers[word]
-            while bits != 0 {
-                let worker = UInt32(word * 64 + bits.trailingZeroBitCount)
-                actions.append(.forgetSession(workers.slot(worker), sessions[session].id))
-                bits &= bits - 1
-            }
-        }
-        // Dependencies stay within a session: once all edges are gone, the order of dropping is free.
-        var task = sessions[session].firstTask
-        while task != .none {
-            while edges.removeFirst(of: task, in: &tasks) != .none {}
-            task = tasks[task].nextOfSession
-        }
-        while sessions[session].firstTask != .none {
-            let task = sessions[session].firstTask
-            switch tasks[task].phase {
-            case .ready: queues.remove(task, &tasks)
-            case .recording, .assigned: unhold(task)
-            case .delayed: timers.void += 1
-            case .waiting, .ended, .settled: break
-            case .vacant: preconditionFailure("a session's task has a row")
-            }
-            drop(task, into: &actions)
-        }
-        queues.dropLanes(session: session, firstOfSession: &sessions[session].firstLane)
-        sessions.close(session)
     }
 
     /// The open session with this id.
@@ -88,7 +55,14 @@ extension Scheduler {
             let task = workers[worker].held.tail
             let hadLeft = tasks[task].phase.name == .assigned
             unhold(task)
-            if hadLeft { lose(task, now: now, into: &actions) } else { requeue(task, now: now) }
+            if !isOpen(task) {
+                // Nobody waits for it; its row goes with its session.
+                tasks.enter(.ready(since: now), task)
+            } else if hadLeft {
+                lose(task, now: now, into: &actions)
+            } else {
+                requeue(task, now: now)
+            }
             announce(now: now, into: &actions)
         }
         workers.close(worker)

@@ -23,7 +23,7 @@ extension Scheduler {
 
     /// A task that has not been forgotten.
     package func snapshot(of slot: TaskSlot) -> TaskSnapshot? {
-        tasks.isCurrent(slot) ? picture(slot.index) : nil
+        isLive(slot) ? picture(slot.index) : nil
     }
 
     private func picture(_ task: UInt32) -> TaskSnapshot {
@@ -47,7 +47,8 @@ extension Scheduler {
         let last = UInt32(min(tasks.rows.count, Int(row) + Limits.listedRowsMax))
         while row < last, page.count < limit {
             switch tasks[row].phase {
-            case .waiting, .delayed, .ready, .recording, .assigned: page.append(picture(row))
+            case .waiting, .delayed, .ready, .recording, .assigned:
+                if isOpen(row) { page.append(picture(row)) }
             case .vacant, .ended, .settled: break
             }
             row += 1
@@ -107,7 +108,7 @@ extension Scheduler {
 
     /// Why the task is where it is; nil for a stale slot.
     package func explain(_ slot: TaskSlot) -> Explanation? {
-        guard tasks.isCurrent(slot) else { return nil }
+        guard isLive(slot) else { return nil }
         let row = tasks[slot.index]
         switch row.phase {
         case .vacant:

@@ -127,18 +127,28 @@ struct ReadyQueues: ~Copyable {
         return lane
     }
 
-    /// Forgets a session's lanes, which are empty by now.
+    /// Forgets a session's lanes, with the tasks that are in them.
     mutating func dropLanes(session: UInt32, firstOfSession: inout UInt32) {
         while firstOfSession != .none {
             let lane = firstOfSession
-            precondition(lanes[Int(lane)].tasks.count == 0, "a dropped lane is empty")
             if lanes[Int(lane)].isInHeap { leaveHeap(lane) }
+            empty(lane)
             firstOfSession = lanes[Int(lane)].nextOfSession
             laneOf[LaneKey(queue: lanes[Int(lane)].queue, session: session)] = nil
             lanes[Int(lane)].nextOfSession = freeLane
             lanes[Int(lane)].session = .none
             freeLane = lane
         }
+    }
+
+    private mutating func empty(_ lane: UInt32) {
+        let (queue, count) = (lanes[Int(lane)].queue, lanes[Int(lane)].tasks.count)
+        guard count > 0 else { return }
+        lanes[Int(lane)].tasks = TaskList()
+        tasksReady -= Int(count)
+        queues[Int(queue)].tasks -= count
+        leaveRing(lane, queue)
+        if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
     }
 
     mutating func append(_ task: UInt32, _ tasks: inout TaskTable) {

@@ -16,7 +16,8 @@
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
 // their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back; FairShares
-// and Aging say what is next), Membership (sessions and workers).
+// and Aging say what is next), Membership and Closing
+// (sessions and workers).
 
 package import TaskModel
 
@@ -35,6 +36,10 @@ package struct Scheduler: ~Copyable {
     var policies = RetryPolicies()
     var history = History()
     var counters = Counters()
+    /// Rows of sessions that are closed and have tasks left, in the order in which they were closed.
+    var closing: [UInt32] = []
+    /// Steps of dropping such tasks in one turn.
+    package var dropsPerTurnMax = Limits.dropsPerTurnMax
     /// Sessions to which an `accept` is due.
     var dirtySessions: [UInt32] = []
     /// Tasks that ended and whose consumers do not know it yet; empty between calls.
@@ -71,6 +76,7 @@ package struct Scheduler: ~Copyable {
     /// Once per turn, after all waiting facts: does what is due, places what is ready, takes work back for
     /// idle workers.
     package mutating func decide(now: Instant, into actions: inout [Action]) {
+        if !closing.isEmpty { dropClosed(into: &actions) }
         // While deadlines that passed are not dealt with, nothing starts: it might be one of them.
         if fireTimers(now: now, into: &actions) {
             place(now: now, into: &actions)
@@ -83,6 +89,7 @@ package struct Scheduler: ~Copyable {
     /// Earliest instant at which `decide` must run without a new fact. (Leases and execution timeouts are
     /// kept by the session and the worker.)
     package var wakeUp: Instant? {
+        if !closing.isEmpty { return .origin }
         let wakeUp = min(unservedWakeUp, timers.heap.first?.at ?? .distantFuture)
         return wakeUp == .distantFuture ? nil : wakeUp
     }
@@ -109,7 +116,7 @@ package struct Scheduler: ~Copyable {
     }
 
     /// Whether the slot still names its task. An action may name one that later facts of the turn ended.
-    package func isCurrent(_ task: TaskSlot) -> Bool { tasks.isCurrent(task) }
+    package func isCurrent(_ task: TaskSlot) -> Bool { isLive(task) }
 
     package func id(of task: TaskSlot) -> TaskID {
         precondition(tasks.isCurrent(task), "a stale task slot has no id")
@@ -156,8 +163,6 @@ package struct Scheduler: ~Copyable {
 
     /// Set in the sequence numbers of internal tasks, which consist of generation and row below it.
     static let internalBit: UInt64 = 1 << 63
-
-    func isLive(_ task: TaskSlot) -> Bool { tasks.isCurrent(task) }
 
     func taskID(_ row: UInt32) -> TaskID {
         TaskID(session: sessions[tasks[row].session].id, sequence: tasks[row].sequence)

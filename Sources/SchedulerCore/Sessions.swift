@@ -20,6 +20,8 @@ struct SessionRecord {
     var isDirty = false
     var firstTask = UInt32.none
     var firstLane = UInt32.none
+    /// While it is closed: the first task that may still have edges.
+    var closingCursor = UInt32.none
     var directory = SequenceDirectory()
     /// Bit per worker row that was ever assigned a task of this session.
     var workers: [UInt64] = []
@@ -40,13 +42,15 @@ struct SessionTable: ~Copyable {
     private(set) var rows: [SessionRecord] = []
     private var free: [UInt32] = []
     private var rowOf: [SessionID: UInt32] = [:]
+    /// Rows that are neither open nor free.
+    private(set) var closingCount = 0
 
     subscript(index: UInt32) -> SessionRecord {
         @inline(__always) _read { yield rows[Int(index)] }
         @inline(__always) _modify { yield &rows[Int(index)] }
     }
 
-    var openCount: Int { rows.count - free.count }
+    var openCount: Int { rows.count - free.count - closingCount }
 
     func slot(_ index: UInt32) -> SessionSlot {
         SessionSlot(index: index, generation: rows[Int(index)].generation)
@@ -75,10 +79,18 @@ struct SessionTable: ~Copyable {
         return index
     }
 
-    mutating func close(_ index: UInt32) {
+    /// Its slot and its id are void from now on; the row stays until its tasks are gone.
+    mutating func startClosing(_ index: UInt32) {
+        rowOf[rows[Int(index)].id] = nil
+        rows[Int(index)].isOpen = false
+        rows[Int(index)].closingCursor = rows[Int(index)].firstTask
+        closingCount += 1
+    }
+
+    mutating func finishClosing(_ index: UInt32) {
+        closingCount -= 1
         let generation = rows[Int(index)].generation
         let isDirty = rows[Int(index)].isDirty
-        rowOf[rows[Int(index)].id] = nil
         rows[Int(index)] = SessionRecord()
         rows[Int(index)].generation = generation &+ 1
         // Its place in the list of dirty sessions stays; the next flush clears it.

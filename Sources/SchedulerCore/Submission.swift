@@ -201,7 +201,7 @@ extension Scheduler {
         while let pending = log.popFirst(upTo: number) {
             switch pending.entry {
             case .submitted(let slot):
-                guard tasks.isCurrent(slot) else { continue }
+                guard isLive(slot) else { continue }
                 let session = tasks[slot.index].session
                 sessions[session].unrecorded -= 1
                 sessions[session].accepted = tasks[slot.index].sequence
@@ -209,7 +209,7 @@ extension Scheduler {
             case .dispatched(let slot):
                 dispatchRecorded(slot, pending.attempt, now: now, into: &actions)
             case .ended(let slot):
-                guard tasks.isCurrent(slot), case .ended(let ending) = tasks[slot.index].phase else {
+                guard isLive(slot), case .ended(let ending) = tasks[slot.index].phase else {
                     continue
                 }
                 tasks.enter(.settled(ending), slot.index)

@@ -44,7 +44,7 @@ struct Timers: ~Copyable {
 extension Scheduler {
     /// Whether the timer still means something.
     func isValid(_ timer: Timer) -> Bool {
-        guard isLive(timer.task) else { return false }
+        guard tasks.isCurrent(timer.task) else { return false }
         if timer.isDeadline { return tasks[timer.row].flags.contains(.hasDeadline) }
         guard case .delayed(let until) = tasks[timer.row].phase else { return false }
         return until == timer.at
@@ -82,6 +82,8 @@ extension Scheduler {
             _ = timers.heap.popFirst()
             if !isValid {
                 timers.void -= 1
+            } else if !isOpen(timer.row) {
+                disregard(timer)
             } else if timer.isDeadline {
                 expire(timer.row, now: now, into: &actions)
             } else {
@@ -89,6 +91,15 @@ extension Scheduler {
             }
         }
         return true
+    }
+
+    /// Its task waits for nothing but its row's turn to be dropped.
+    private mutating func disregard(_ timer: Timer) {
+        if timer.isDeadline {
+            tasks[timer.row].flags.remove(.hasDeadline)
+        } else {
+            tasks.enter(.ready(since: timer.at), timer.row)
+        }
     }
 
     private mutating func dropVoidTimers() {

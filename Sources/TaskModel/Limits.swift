@@ -104,6 +104,9 @@ package enum Limits {
     /// Deadlines and delays that are dealt with in one turn, so that a million of them at one instant do not
     /// silence the scheduler.
     package static let timersPerTurnMax = 4_096
+    /// Steps in which the tasks of a closed session are dropped in one turn, an edge or a task each: about a
+    /// millisecond.
+    package static let dropsPerTurnMax = 4_096
     /// Time between the exception inside a task and the kill of its executor.
     package static let cancelGrace = Interval.milliseconds(1_000)
 

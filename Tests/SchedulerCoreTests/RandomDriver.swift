@@ -51,6 +51,7 @@ struct RandomDriver: ~Copyable {
 
     init(seed: UInt64) {
         random = RandomNumbers(seed: seed)
+        if random.percent(50) { scheduler.dropsPerTurnMax = 1 + random.below(20) }
         if seed % 3 == 0 { scheduler.unservableGrace = .milliseconds(20) }
         for (step, weight) in zip(Step.allCases, Self.weights) {
             let isEssential = step == .submit || step == .decide || step == .finish || step == .record

@@ -52,6 +52,8 @@ struct ScenarioWorld: ~Copyable {
         case "tick":
             if let interval = try command.interval(at: 0) { now = now + interval }
             scheduler.decide(now: now, into: &actions)
+        case "drops":
+            scheduler.dropsPerTurnMax = Int(try command.number(0))
         case "store":
             storeIsManual = true
         case "grace":

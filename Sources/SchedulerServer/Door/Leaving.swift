@@ -51,11 +51,17 @@ extension SchedulerLoop {
         // Before the row goes: what the core asks for still names it.
         runActions()
         peers.remove(client)
-        for key in client.functions.values { dropFunction(key) }
-        if let callable = client.callable { dropFunction(callable) }
-        if let conversion = client.conversion { dropFunction(conversion) }
+        for key in client.functions.values { dropFunctionOfClosed(key) }
+        if let callable = client.callable { dropFunctionOfClosed(callable) }
+        if let conversion = client.conversion { dropFunctionOfClosed(conversion) }
         logger.info(lost ? "client lost" : "client left", metadata: metadata(client.about))
         publish(.clientClosed(client.about.session, lost: lost))
+    }
+
+    /// Tasks of a large session are forgotten in later turns; the last one takes the function along.
+    private mutating func dropFunctionOfClosed(_ key: FunctionKey) {
+        functions[key].isForgotten = true
+        if functions[key].tasks == 0 { dropFunction(key) }
     }
 
     private mutating func dropWorker(_ worker: WorkerPeer, lost: Bool) {
