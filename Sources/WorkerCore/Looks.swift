@@ -15,7 +15,7 @@ import TaskModel
 extension WorkerStateMachine {
     func nextLook(at index: UInt32, since: Instant) -> Instant {
         switch attempts[index].beginning {
-        case .assumed: since + min(Limits.attemptTakeTimeout, shape.initializerTimeout)
+        case .assumed: since + min(shape.attemptTakeTimeout, shape.initializerTimeout)
         case .doubted(let next, _): next
         case .asked, .confirmed: .distantFuture
         }
@@ -48,7 +48,7 @@ extension WorkerStateMachine {
         case .initializer:
             doubt(index, executor, .initializer, began + shape.initializerTimeout, now, into: &actions)
         case .nothing:
-            doubt(index, executor, .hung, began + Limits.attemptTakeTimeout, now, into: &actions)
+            doubt(index, executor, .hung, began + shape.attemptTakeTimeout, now, into: &actions)
         }
     }
 

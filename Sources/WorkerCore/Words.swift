@@ -37,12 +37,16 @@ package struct WorkerShape: Sendable, BitwiseCopyable {
     package var spares: Int
     /// How long an executor may be in a session's initializer.
     package var initializerTimeout: Interval
+    /// How long an executor may take to begin with what is next.
+    package var attemptTakeTimeout: Interval
 
     package init(
         slots: Int, python: Bool, swift: Bool, spares: Int = 0,
-        initializerTimeout: Interval = Limits.initializerTimeout
+        initializerTimeout: Interval = Limits.initializerTimeout,
+        attemptTakeTimeout: Interval = Limits.attemptTakeTimeout
     ) {
         self.initializerTimeout = initializerTimeout
+        self.attemptTakeTimeout = attemptTakeTimeout
         self.slots = slots
         self.python = python
         self.swift = swift

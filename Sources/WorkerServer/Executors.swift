@@ -89,7 +89,8 @@ extension WorkerLoop {
             return "it had not ended after \(seconds(configuration.initializerTimeout)); let it do less, or "
                 + "start workers with a longer --initializer-timeout"
         case .nothing:
-            return "it did not begin with its next attempt within \(seconds(Limits.attemptTakeTimeout)): "
+            return
+                "it did not begin with its next attempt within \(seconds(configuration.attemptTakeTimeout)): "
                 + "something that an earlier task left behind holds it up"
         }
     }

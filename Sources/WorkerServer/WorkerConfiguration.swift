@@ -28,6 +28,8 @@ package struct WorkerConfiguration: Sendable {
     package var drainTimeout: Interval
     /// How long an executor may be in a session's initializer before it is killed.
     package var initializerTimeout: Interval
+    /// How long an executor with nothing else to do may take to begin with its next attempt.
+    package var attemptTakeTimeout: Interval
 
     package init(
         scheduler: String, slots: Int, python: String?, swift: String? = nil, executor: String, bridge: String
@@ -45,6 +47,7 @@ package struct WorkerConfiguration: Sendable {
         spares = 1
         drainTimeout = .seconds(30)
         initializerTimeout = Limits.initializerTimeout
+        attemptTakeTimeout = Limits.attemptTakeTimeout
     }
 }
 

@@ -87,7 +87,8 @@ final class WorkerLoop {
             WorkerShape(
                 slots: configuration.slots, python: configuration.python != nil,
                 swift: configuration.swift != nil, spares: configuration.spares,
-                initializerTimeout: configuration.initializerTimeout))
+                initializerTimeout: configuration.initializerTimeout,
+                attemptTakeTimeout: configuration.attemptTakeTimeout))
         processes = Array(repeating: nil, count: core.executorCount)
         do {
             poller = try Poller()

@@ -96,6 +96,16 @@ import WorkerServer
         #expect(try await harness.outcome(of: 3).text == "again")
     }
 
+    /// Output does not count against the value's limit.
+    @Test func aValueOfTheLargestSizeWithOutput() async throws {
+        let harness = try Harness(slots: 1)
+        try await harness.joined()
+        harness.assign(1, "brim \(Limits.payloadBytesMax)")
+        let outcome = try await harness.outcome(of: 1)
+        #expect(outcome.head.status == .value)
+        #expect(outcome.parts[.value]?.count == Limits.payloadBytesMax)
+    }
+
     /// What an executor's tasks have started dies with it.
     @Test func noGrandchildIsLeft() async throws {
         let harness = try Harness(slots: 1)

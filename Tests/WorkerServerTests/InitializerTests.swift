@@ -49,6 +49,18 @@ import WorkerServer
         #expect(try await harness.outcome(of: 2).text == "fine")
     }
 
+    /// What an earlier attempt left behind holds the executor up: the next one runs in another.
+    @Test func anExecutorThatDoesNotBegin() async throws {
+        let harness = try Harness(slots: 1) { $0.attemptTakeTimeout = .milliseconds(200) }
+        try await harness.joined()
+        harness.assign(1, "linger")
+        let executor = Int32(try await harness.outcome(of: 1).text) ?? 0
+        harness.assign(2, "fine")
+        #expect(try await harness.outcome(of: 2).text == "fine")
+        #expect(harness.outcomeCount == 2)
+        #expect(!isRunning(executor))
+    }
+
     @Test func oneThatIsForgottenBreaksNothingLater() async throws {
         let harness = try Harness(slots: 1)
         try await harness.joined()

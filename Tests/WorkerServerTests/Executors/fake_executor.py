@@ -44,6 +44,15 @@ def outcome(attempt: bytes, value: bytes, status: int = 0) -> bytes:
     return record(FINISHED, head + part + struct.pack("<BBHI", 3, 1, 0, len(value)) + value)
 
 
+def brimful(attempt: bytes, size: int) -> bytes:
+    """A value of some size with as much output beside it as is kept, all of it attached."""
+    session, sequence, number = struct.unpack("<QQI", attempt)
+    body = struct.pack("<QQIBBBBIIQII", session, sequence, number, 0, 0, 0, 3, 0, 50, 0, 0, 0)
+    for kind in (0, 1, 2):
+        body += struct.pack("<BBHI", kind, 0, 0, 0) + struct.pack("<BBHI", 3, 2, 0, 0)
+    return record(FINISHED, body, [bytes(size), bytes(65600), bytes(65600)])
+
+
 class Executor:
     """One life."""
 
@@ -117,10 +126,9 @@ class Executor:
         arguments = parts[0] if form == 2 else body[48 : 48 + size]
         words = arguments[:200].decode("latin-1").split()
         verb = words[0] if words else ""
-        if verb == "pid":
-            self.send(outcome(attempt, str(os.getpid()).encode()))
-        elif verb == "seen":
-            self.send(outcome(attempt, ",".join(self.seen).encode()))
+        if verb in {"pid", "seen"}:
+            text = str(os.getpid()) if verb == "pid" else ",".join(self.seen)
+            self.send(outcome(attempt, text.encode()))
         elif verb == "exit":
             print("my last words", flush=True)
             os._exit(int(words[1]))
@@ -141,14 +149,19 @@ class Executor:
         elif verb == "eat":
             self.hoard = bytearray(int(words[1]) << 20)
             time.sleep(60)
-        elif verb in {"garbage", "close"}:
-            self.go_mad(verb)
+        elif verb == "brim":
+            self.send(brimful(attempt, int(words[1])))
+        elif verb in {"linger", "garbage", "close"}:
+            self.go_mad(verb, attempt)
         else:
             self.send(outcome(attempt, arguments))
 
-    def go_mad(self, how: str) -> None:
+    def go_mad(self, how: str, attempt: bytes) -> None:
         """Break the protocol, and stay."""
-        if how == "garbage":
+        if how == "linger":
+            self.send(outcome(attempt, str(os.getpid()).encode()))
+            self.say(NOTHING)
+        elif how == "garbage":
             self.send(b"\xff" * 64)
         else:
             self.socket.shutdown(socket.SHUT_RDWR)
