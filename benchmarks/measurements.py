@@ -113,7 +113,7 @@ def bare_speed(slots: int) -> float:
         process.start()
     for process in processes:
         process.join()
-    return statistics.mean(speeds.get() for _ in processes)
+    return statistics.mean(float(speeds.get()) for _ in processes)
 
 
 def smallest(curve: list[tuple[float, float]], wanted: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,23 @@ def set_environment(name: str, value: str) -> None:
 
 
 class TwoArguments(Exception):
-    """Cannot be unpickled: its constructor wants more than its args hold."""
+    """Its constructor wants more than its args hold, so plain unpickling cannot call it."""
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(first)
         self.second = second
+
+
+class Unpicklable(Exception):
+    """Holds what no other process can have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.held = threading.Lock()
+
+
+def raise_unpicklable() -> None:
+    raise Unpicklable("stays where it is")
 
 
 def raise_two_arguments() -> None:

@@ -60,11 +60,17 @@ def test_an_exception_arrives_as_itself(client: Client) -> None:
 
 
 def test_an_exception_that_cannot_be_rebuilt_arrives_as_text(client: Client) -> None:
-    error = client.submit(tasks.raise_two_arguments).exception(WAIT)
+    error = client.submit(tasks.raise_unpicklable).exception(WAIT)
     assert isinstance(error, isthmus.RemoteError)
-    assert "TwoArguments" in error.class_name
-    assert error.message == "first"
-    assert "raise_two_arguments" in error.traceback
+    assert "Unpicklable" in error.class_name
+    assert error.message == "stays where it is"
+    assert "raise_unpicklable" in error.traceback
+
+
+def test_an_exception_with_a_constructor_of_its_own_arrives_as_itself(client: Client) -> None:
+    error = client.submit(tasks.raise_two_arguments).exception(WAIT)
+    assert isinstance(error, tasks.TwoArguments)
+    assert (error.args, error.second) == (("first",), "second")
 
 
 def test_an_argument_that_cannot_be_pickled_is_named(client: Client) -> None:
