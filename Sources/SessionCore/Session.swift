@@ -69,7 +69,7 @@ package struct Session: ~Copyable {
     var lastRequest: (from: UInt64, at: Instant)?
 
     var lastSent: Instant
-    var lastHeard: Instant
+    package internal(set) var lastHeard: Instant
 
     /// `epoch`: the last one that the connecting side has seen (0: none), or the accepting side's own.
     package init(_ id: SessionID, side: Side, epoch: Epoch, policy: SessionPolicy, now: Instant) {

@@ -33,6 +33,9 @@ package final class OutgoingLink {
 
     private static let emptyHeader = [UInt8](repeating: 0, count: FrameHeader.bytes)
 
+    /// When any frame of the peer came, a heartbeat too.
+    package var lastHeard: Instant { session.lastHeard }
+
     init(_ session: consuming Session, touched: TouchedLinks, place: Int) {
         self.session = session
         self.touched = touched

@@ -38,7 +38,7 @@ def sleep_then(seconds: float, value: Any) -> Any:
     return value
 
 
-def wait_for_file(path: str, value: Any) -> Any:
+def wait_for_file(path: str, value: Any = None) -> Any:
     """Run until the test makes the file."""
     while not Path(path).exists():
         time.sleep(0.01)
@@ -177,3 +177,11 @@ def tidy_up(path: str) -> None:
         time.sleep(3600)
     finally:
         append(path, "tidied up")
+
+
+def submit_inside(address: str, path: str, value: Any) -> Any:
+    """Be a client inside of a task."""
+    import isthmus
+
+    with isthmus.Client(address) as client:
+        return client.submit(wait_for_file, path, value).result(60)

@@ -54,15 +54,17 @@ extension SchedulerLoop {
     }
 
     private func node(_ client: ClientPeer) -> NodeStatus {
-        NodeStatus(
-            session: client.about.session, kind: .client, state: state(client.lastHeard),
+        // An idle client sends nothing but heartbeats, which the link takes.
+        let lastHeard = max(client.lastHeard, client.link.lastHeard)
+        return NodeStatus(
+            session: client.about.session, kind: .client, state: state(lastHeard),
             name: client.about.name,
             host: client.about.host, processID: client.about.processID, python: client.about.python,
             pythonExecutable: nil, cloudpickle: client.about.cloudpickle, swiftFunctions: [], labels: "",
             slots: 0,
             running: 0, queued: 0, residentBytes: 0, memoryLimitBytes: 0,
             tasks: Int(core.snapshot(of: client.slot)?.unfinished ?? 0),
-            connectedFor: now - client.about.connectedAt, silentFor: now - client.lastHeard)
+            connectedFor: now - client.about.connectedAt, silentFor: now - lastHeard)
     }
 
     private func state(_ lastHeard: Instant) -> NodeStatus.State {

@@ -19,9 +19,11 @@ from concurrent.futures import (
 
 from ._current import dask_get, get_client
 from ._outcomes import Outcome, Output
+from ._task import Node, TaskFunction, task
 from .client import Client, TaskView
 from .errors import (
     ClusterError,
+    DeadlineExceeded,
     DependencyFailed,
     ExecutorCrashed,
     ForkedClientError,
@@ -30,6 +32,7 @@ from .errors import (
     LimitExceeded,
     NotSerializable,
     RemoteError,
+    SessionLost,
     SessionRefused,
     TaskLost,
     TaskRefused,
@@ -49,6 +52,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClusterError",
+    "DeadlineExceeded",
     "DependencyFailed",
     "ExecutorCrashed",
     "ForkedClientError",
@@ -56,12 +60,15 @@ __all__ = [
     "InitializerFailed",
     "IsthmusError",
     "LimitExceeded",
+    "Node",
     "NotSerializable",
     "Outcome",
     "Output",
     "RemoteError",
+    "SessionLost",
     "SessionRefused",
     "SwiftFunction",
+    "TaskFunction",
     "TaskLost",
     "TaskRefused",
     "TaskTimeout",
@@ -73,6 +80,7 @@ __all__ = [
     "get_client",
     "output",
     "swift",
+    "task",
     "wait",
 ]
 

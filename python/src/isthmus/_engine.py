@@ -386,14 +386,13 @@ class Engine:
             self._thread = None
 
     def interrupt(self, wait: bool) -> None:
-        """Ctrl-C: cancel what has not started. What runs ends with an embedded cluster, which ends now."""
-        embedded = self._say_why is not None
+        """Ctrl-C: cancel everything, what runs too. `wait`: until the session has ended, not for tasks."""
         with self.outbox.gate:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after an interrupt")
-        for future in list(self.table.values()):
-            self.cancel(future, running=embedded)
-        self.close(wait=wait or embedded)
+        self.cancel_all(list(self.table))
+        # An embedded cluster ends with its client.
+        self.close(wait=wait or self._say_why is not None)
 
     def _finish(self) -> None:
         """The end of the background thread: say goodbye and let go of everything."""

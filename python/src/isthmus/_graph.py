@@ -18,6 +18,7 @@ from isthmus_bridge.graphs import Call, evaluate, identity
 from . import _limits as limits
 from ._engine import Condition
 from ._lowering import Graph, Invocation
+from ._task import Node, Nodes, TaskFunction
 from .future import Future
 from .options import TaskOptions
 
@@ -32,7 +33,7 @@ _SMALL: Final = (type(None), bool, int, float, complex, slice)
 class Plan:
     """Which nodes are needed, in an order in which every node comes after its inputs."""
 
-    def __init__(self, graph: Graph, wanted: Iterable[Any]) -> None:
+    def __init__(self, graph: Graph | Nodes, wanted: Iterable[Any]) -> None:
         self.graph = graph
         self.wanted = list(dict.fromkeys(wanted))
         #: The inputs of a node that was not submitted yet.
@@ -82,8 +83,12 @@ class Plan:
 class Run:
     """One computation of a graph."""
 
-    def __init__(self, engine: Engine, submitter: Submitter, options: TaskOptions) -> None:
+    def __init__(
+        self, engine: Engine, submitter: Submitter, options: TaskOptions, raises: bool = True
+    ) -> None:
         self._engine = engine
+        #: Whether a node that fails ends the run here; else its future tells.
+        self._raises = raises
         self._link = engine.link
         self._submitter = submitter
         self._gathered = submitter.options(options)
@@ -108,7 +113,7 @@ class Run:
                 uses[used] -= 1
                 if not uses[used]:
                     del values[used]
-            if self._link.failures != self._failures:
+            if self._raises and self._link.failures != self._failures:
                 self.check(values.values())
         return values
 
@@ -117,13 +122,21 @@ class Run:
         while len(self._tasks) >= limits.GRAPH_TASKS_MAX:
             self._wait_for_room()
         options = self._gathered if gathered else self._inner
+        submitter = self._submitter
         function, args, kwargs = node
+        future: Future[Any]
         if any(type(argument) is Call for argument in (*args, *kwargs.values())):
-            function, args, kwargs = evaluate, (Call(function, args, kwargs),), {}
-        future: Future[Any] = self._submitter.submit(function, args, kwargs, options)
+            options = submitter.named(function, options)
+            future = submitter.submit(evaluate, (Call(function, args, kwargs),), {}, options)
+        elif isinstance(function, TaskFunction):
+            future = submitter.submit_task(function, args, kwargs, options)
+        else:
+            future = submitter.submit(function, args, kwargs, options)
         if not future._sequence:
-            # It could not be pickled: what follows would only repeat that.
-            future.result()
+            if self._raises:
+                # It could not be pickled: what follows would only repeat that.
+                future.result()
+            return future
         self._tasks.append(future._sequence)
         return future
 
@@ -175,6 +188,21 @@ def compute(
     except BaseException:
         run.cancel()
         raise
+
+
+def start(engine: Engine, submitter: Submitter, options: TaskOptions, nodes: Any) -> Any:
+    """The future of a node, or a list of those of several."""
+    wanted = nodes if isinstance(nodes, (list, tuple)) else [nodes]
+    for node in wanted:
+        if not isinstance(node, Node):
+            raise TypeError(f"compute() takes what `delayed` made, one or a list of them, not {node!r}")
+    run = Run(engine, submitter, options, raises=False)
+    try:
+        values = run.submit_all(Plan(Nodes(), wanted))
+    except BaseException:
+        run.cancel()
+        raise
+    return [values[node] for node in wanted] if wanted is nodes else values[nodes]
 
 
 def _mapping(graph: Any) -> Mapping[Any, Any]:

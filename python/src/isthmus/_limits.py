@@ -42,6 +42,12 @@ FRAMES_PER_TURN_MAX: Final = 64
 #: Importable functions whose definition the scheduler keeps for this client; the oldest is forgotten.
 FUNCTIONS_KEPT_MAX: Final = 4_096
 
+#: Names that functions which travel by value get in listings; each is a set of options. Later ones get none.
+TASK_NAMES_MAX: Final = 1_024
+
+#: Decorated functions whose options are kept together with those of the view that submitted them.
+MERGED_OPTIONS_MAX: Final = 4_096
+
 #: Outcomes that nobody can ask for any more are given back in batches of about this many, or each tick.
 RELEASES_GATHERED_MAX: Final = 4_096
 

@@ -19,7 +19,7 @@ from ._outbox import Frame, Outbox
 from ._outcomes import RawOutcome, initializer_words
 from ._session import MILLISECOND, Session, SessionPolicy
 from ._transport import Channel
-from .errors import ClusterError, InitializerFailed, SessionRefused, VersionMismatch
+from .errors import ClusterError, InitializerFailed, SessionLost, SessionRefused, VersionMismatch
 from .future import Future
 
 _monotonic = time.monotonic
@@ -286,9 +286,24 @@ class Link:
         self._act()
 
     def _refused(self, code: str, field: str, message: str) -> None:
+        if code == "session" and self.welcomed:
+            self._forgotten()
+            return
         kind = VersionMismatch if code in ("version", "python", "cloudpickle") else SessionRefused
         about = f"{code}: {field}" if field and field != code else code
         self.fail(kind(f"the scheduler refused this client ({about}). {message}", code, field))
+
+    def _forgotten(self) -> None:
+        """The scheduler does not know the session any more: what it had of it is lost."""
+        self.fail(
+            SessionLost(
+                f"the scheduler at {self.channel.address} does not know the session of this client any more: "
+                "it was started anew, or it heard nothing of this client for longer than the lease. "
+                f"{len(self.table)} tasks had not ended here and are lost. Make a new Client and submit them "
+                "again.",
+                "session",
+            )
+        )
 
     def _act(self) -> None:
         """Carry out what the session says, in order."""
@@ -315,6 +330,8 @@ class Link:
                 channel.close()
             elif name == "established":
                 self.welcomed = True
+            elif name == "ended" and value == "forgotten" and not self._closing:
+                self._forgotten()
             elif name == "ended" and not self._closing:
                 self.fail(ClusterError(f"the session with {channel.address} has ended: {value}"))
 

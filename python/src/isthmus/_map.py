@@ -24,6 +24,7 @@ from isthmus_bridge.chunks import run_chunk
 
 from . import _limits as limits
 from ._outcomes import remote_traceback
+from ._task import TaskFunction
 from .errors import ExecutorCrashed, RemoteError
 from .future import Future
 from .options import SwiftFunction, TaskOptions
@@ -135,7 +136,7 @@ class _Results:
         self._closed = False
         self._columns = len(iterables)
         self._source: Iterator[Any] | None = None
-        self._options = submitter.options(options)
+        self._options = submitter.named(function, submitter.options(options))
         self._source = iter(iterables[0]) if len(iterables) == 1 else iter(zip(*iterables, strict=False))
         if self._swift is None:
             self._number = submitter.define_value(partial(run_chunk, function) if chunked else function)
@@ -323,6 +324,9 @@ def map_chunks(
 ) -> Iterator[Any]:
     """See `Client.map`."""
     deadline = None if timeout is None else time.monotonic() + timeout
+    if isinstance(function, TaskFunction):
+        options = options.over(function._task_options)
+        function = function.importable()
     for name, value in (("chunksize", chunksize), ("buffersize", buffersize)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be >= 1")

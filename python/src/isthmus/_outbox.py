@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -52,6 +53,9 @@ class Outbox:
         #: Numbers of functions that never change, by the function itself.
         self.by_name: dict[object, int] = {}
         self._options: dict[TaskOptions, int] = {TaskOptions(): 0}
+        #: The same by number.
+        self.option_sets: list[TaskOptions] = [TaskOptions()]
+        self._named: dict[tuple[int, str], int] = {}
 
     def __bool__(self) -> bool:
         return bool(self.records or self._frames)
@@ -136,6 +140,20 @@ class Outbox:
                         f"more than option_sets_per_session_max ({limits.OPTION_SETS_PER_SESSION_MAX}) "
                         "different sets of options: use the same view for tasks with the same options"
                     )
-                number = self._options[options] = len(self._options)
+                number = len(self._options)
+                self.option_sets.append(options)
+                self._options[options] = number
                 self.add(wire.define_options(number, fields))
         return number
+
+    def named(self, number: int, name: str) -> int:
+        """The same options with a name for listings, unless they have one, or there are too many names."""
+        found = self._named.get((number, name))
+        if found is None:
+            found = number
+            if self.option_sets[number].name is None and len(self._named) < limits.TASK_NAMES_MAX:
+                found = self.options(replace(self.option_sets[number], name=name))
+            self._named[number, name] = found
+            if len(self._named) > 2 * limits.TASK_NAMES_MAX:
+                self._named.clear()
+        return found

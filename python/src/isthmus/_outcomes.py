@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from . import _wire as wire
 from . import errors
 
+#: The options `timeout` and `deadline` of a task, for the words of an error.
+Limits = tuple[float | None, float | None]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -97,9 +100,9 @@ def value_of(payload: wire.Payload) -> Any:
 
 
 def result_of(
-    details: Details, parts: list[tuple[int, wire.Payload]], task_id: str, limit: float | None
+    details: Details, parts: list[tuple[int, wire.Payload]], task_id: str, limits: Limits | None
 ) -> tuple[Any, BaseException | None]:
-    """The value, or the exception that `Future.result` raises. `limit` is the option `timeout`, if known."""
+    """The value, or the exception that `Future.result` raises. `limits` are those that the task was given."""
     head = details.head
     payload = _part(parts, wire.PART_VALUE)
     if head.status == 0:
@@ -109,7 +112,7 @@ def result_of(
             return value_of(payload), None
         except Exception as error:
             return None, unreadable(error)
-    return None, _exception(head, payload, parts, task_id, limit)
+    return None, _exception(head, payload, parts, task_id, limits)
 
 
 def unreadable(error: Exception) -> errors.NotSerializable:
@@ -127,7 +130,7 @@ def _exception(
     payload: wire.Payload | None,
     parts: list[tuple[int, wire.Payload]],
     task_id: str,
-    limit: float | None,
+    limits: Limits | None,
 ) -> BaseException:
     status, reason = wire.STATUSES[head.status], wire.REASONS[head.reason]
     if status == "cancelled":
@@ -141,18 +144,24 @@ def _exception(
         if head.detail and head.detail != str(made):
             traceback = f"{traceback}\n{head.detail}" if traceback else head.detail
     else:
-        made = _by_reason(status, reason)(head.detail or _words(head, task_id, limit))
+        made = _by_reason(status, reason)(head.detail or _words(head, task_id, limits))
     if traceback and made.__cause__ is None:
         made.__cause__ = remote_traceback(traceback)
     return made
 
 
-def _words(head: wire.OutcomeHead, task_id: str, limit: float | None) -> str:
+def _words(head: wire.OutcomeHead, task_id: str, limits: Limits | None) -> str:
     status, reason = wire.STATUSES[head.status], wire.REASONS[head.reason]
-    if reason != "executionTimeout":
-        return f"task {task_id} ended as {status}: {reason}"
-    allowed = f" of {limit:g} s" if limit is not None else ""
-    return f"task {task_id} ran longer than its timeout{allowed} and was stopped"
+    timeout, deadline = limits or (None, None)
+    if reason == "executionTimeout":
+        return f"task {task_id} ran longer than its timeout{_allowed(timeout)} and was stopped"
+    if reason == "deadlineExceeded":
+        return f"task {task_id} did not end within its deadline{_allowed(deadline)} and was given up"
+    return f"task {task_id} ended as {status}: {reason}"
+
+
+def _allowed(seconds: float | None) -> str:
+    return f" of {seconds:g} s" if seconds is not None else ""
 
 
 def initializer_words(detail: str) -> str:
@@ -179,6 +188,7 @@ def _by_reason(status: str, reason: str) -> type[Exception]:
         "notSerializable": errors.NotSerializable,
         "limitExceeded": errors.LimitExceeded,
         "executionTimeout": errors.TaskTimeout,
+        "deadlineExceeded": errors.DeadlineExceeded,
     }
     by_status: dict[str, type[Exception]] = {
         "lost": errors.TaskLost,

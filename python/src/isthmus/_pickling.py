@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 5
 
+
+class PickledByName:
+    """A callable of ours whose pickle is its name, if it has one."""
+
+
 #: What the C pickler writes as a name and nothing else.
-_BY_NAME: Final = (types.FunctionType, type, types.MethodDescriptorType)
+_BY_NAME: Final = (types.FunctionType, type, types.MethodDescriptorType, PickledByName)
 
 
 class Packed(NamedTuple):

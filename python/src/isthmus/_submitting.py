@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from .options import SwiftFunction, TaskOptions
 
 if TYPE_CHECKING:
     from ._engine import Engine
+    from ._task import TaskFunction
 
 T = TypeVar("T")
 
@@ -24,10 +26,18 @@ _HEAD: Final = 40
 _BODY: Final = 32
 
 
+def _running_task() -> Callable[[], tuple[int, int, int] | None] | None:
+    """In an executor: what tells which task is running, as session, sequence and attempt."""
+    found: Callable[[], tuple[int, int, int] | None] | None = getattr(
+        sys.modules.get("_isthmus"), "running", None
+    )
+    return found
+
+
 class Submitter:
     """Turns calls into tasks of one session."""
 
-    __slots__ = ("_by_name", "_engine", "_gate", "_link", "_outbox", "_table")
+    __slots__ = ("_by_name", "_engine", "_gate", "_link", "_merged", "_outbox", "_running", "_table")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -36,6 +46,8 @@ class Submitter:
         self._gate = engine.outbox.gate
         self._table = engine.table
         self._by_name = engine.outbox.by_name
+        self._running = _running_task()
+        self._merged: dict[tuple[TaskFunction[..., Any], int], int] = {}
 
     def submit(
         self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
@@ -49,6 +61,8 @@ class Submitter:
             if isinstance(function, SwiftFunction):
                 return self._submit_swift(function, args, kwargs, options)
             number = self._define(function)
+        if not number:
+            options = self.named(function, options)
         engine = self._engine
         try:
             packed = pack(engine, (args, kwargs) if number else (function, args, kwargs))
@@ -59,7 +73,7 @@ class Submitter:
             return self.failed(error)
         data, buffers, dependencies = packed
         count = len(data)
-        if buffers or dependencies or count >= limits.INLINE_BYTES_MAX:
+        if buffers or dependencies or count >= limits.INLINE_BYTES_MAX or self._running is not None:
             payload = wire.Payload(wire.PICKLE, data, buffers)
             return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
         size = count + _HEAD
@@ -113,7 +127,7 @@ class Submitter:
             future: Future[Any] = Future(self._engine, sequence, size)
             self._table[sequence] = future
             record = wire.submit(
-                sequence, number, options, kind, payload, dependencies, attachments=len(attachments)
+                sequence, number, options, kind, payload, dependencies, self._parent(), len(attachments)
             )
             outbox.sequence = sequence
             outbox.tasks += 1
@@ -122,6 +136,11 @@ class Submitter:
             outbox.add(record, attachments)
         self._engine.send_gathered()
         return future
+
+    def _parent(self) -> tuple[int, int] | None:
+        """Session and sequence of the task that submits, if it is one."""
+        task = self._running() if self._running is not None else None
+        return task[:2] if task is not None else None
 
     def submit_numbered(self, number: int, args: tuple[Any, ...], options: int) -> Future[Any]:
         """A call of a function that `define_value` has numbered."""
@@ -170,6 +189,25 @@ class Submitter:
             if self._link.refusal is not None:
                 raise self.refusal()
             return self._outbox.define(wire.KIND_PYTHON, wire.PICKLE, packed.data, packed.buffers)
+
+    def named(self, function: object, options: int) -> int:
+        """Options with the name under which a function that travels by value is listed."""
+        name = getattr(function, "__qualname__", None)
+        return self._outbox.named(options, name) if isinstance(name, str) else options
+
+    def submit_task(
+        self, function: TaskFunction[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    ) -> Future[T]:
+        """A call of a function that has options of its own; those of `options` count more."""
+        number = self._merged.get((function, options))
+        if number is None:
+            if len(self._merged) >= limits.MERGED_OPTIONS_MAX:
+                self._merged.clear()
+            both = self._outbox.option_sets[options].over(function._task_options)
+            number = self._merged[function, options] = self._outbox.options(both)
+        future: Future[T] = self.submit(function.importable(), args, kwargs, number)
+        self._outbox.option_sets[number].limit(future)
+        return future
 
     def forget(self, number: int) -> None:
         """No later task uses a function that `define_value` has numbered."""

@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import cloudpickle
 
@@ -20,9 +20,10 @@ from . import _limits as limits
 from ._current import enter, leave
 from ._embedded import Cluster
 from ._engine import Engine
-from ._graph import compute
+from ._graph import compute, start
 from ._map import map_chunks
 from ._submitting import Submitter
+from ._task import Node, TaskFunction
 from ._transport import channel_to, check_address, read_keys
 from .future import Future
 from .options import SwiftFunction, TaskOptions
@@ -47,9 +48,11 @@ class TaskView:
 
     def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
         """See `Client.submit`."""
-        future: Future[T] = self._client._submitter.submit(fn, args, kwargs, self._number)
-        if self._task_options.timeout is not None:
-            future._limit = self._task_options.timeout
+        submitter = self._client._submitter
+        if type(fn) is TaskFunction:
+            return submitter.submit_task(fn, args, kwargs, self._number)
+        future: Future[T] = submitter.submit(fn, args, kwargs, self._number)
+        self._task_options.limit(future)
         return future
 
     def map(
@@ -72,6 +75,11 @@ class TaskView:
         return compute(client._engine, client._submitter, self._task_options, graph, keys)
 
     dask_get = get
+
+    def compute(self, nodes: Any) -> Any:
+        """See `Client.compute`. The options hold for each task of the graph, before those of its function."""
+        client = self._client
+        return start(client._engine, client._submitter, self._task_options, nodes)
 
 
 class Client(Executor):
@@ -147,6 +155,8 @@ class Client(Executor):
         that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for arguments
         beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
         """
+        if type(fn) is TaskFunction:
+            return self._submitter.submit_task(fn, args, kwargs, 0)
         return self._submitter.submit(fn, args, kwargs, 0)
 
     def map(
@@ -186,6 +196,21 @@ class Client(Executor):
         return compute(self._engine, self._submitter, TaskOptions(), graph, keys)
 
     dask_get = get
+
+    @overload
+    def compute(self, nodes: Node[T]) -> Future[T]: ...
+
+    @overload
+    def compute(self, nodes: Sequence[Node[Any]]) -> list[Future[Any]]: ...
+
+    def compute(self, nodes: Any) -> Any:
+        """Submit the graph that `delayed` calls have built; returns the future of its last node.
+
+        For a list of nodes comes a list of futures, and what they share runs once. Values of inner nodes do
+        not come to this process.
+        """
+        return start(self._engine, self._submitter, TaskOptions(), nodes)
+
     #: What Dask asks of a client that is given to it as `scheduler=client`.
     asynchronous = False
 
@@ -193,13 +218,21 @@ class Client(Executor):
         """A view of this client whose tasks have these options; an unknown one is a `TypeError`.
 
         timeout: seconds that a call may run before it is stopped and ends with `TaskTimeout`.
+        deadline: seconds from `submit` within which it must have ended, else it ends with `DeadlineExceeded`.
         grace: seconds from the exception inside a task that is stopped to the kill of its executor.
         retries: further attempts after an exception of the function.
+        retry_on: the exception class, its name, or a tuple of them, on which there are further attempts;
+            subclasses count. Default: every exception.
+        backoff: seconds before the first further attempt; doubled for each one after it, with chance in it.
+        backoff_max: the longest such delay.
         idempotent: False if it must never be started a second time, whatever happens.
         name: shown in listings.
         result: the codec of the value, "pickle", "neutral" or "raw" (bytes).
         priority: larger runs earlier; 0 is the default.
         mode: "process", "thread" or "asyncio".
+        resources: what it needs of its worker, as {"cpu": 0.5, "gpu": 1, "memory": "2GiB", "licence": 1}.
+        affinity: labels that its worker must have, as {"zone": "a"}; anti_affinity: that it must not have.
+        spread: prefer workers that run few tasks of this function.
         """
         return TaskView(self, TaskOptions().changed(options))
 
@@ -218,12 +251,16 @@ class Client(Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
-        """Shut down and wait. After Ctrl-C, what has not started is cancelled instead of waited for."""
+        """Shut down and wait. After Ctrl-C, what has not ended is cancelled instead of waited for."""
         leave(self)
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self._engine.interrupt(wait=True)
-        else:
+            return False
+        try:
             self.shutdown(wait=True)
+        except KeyboardInterrupt:
+            self._engine.interrupt(wait=True)
+            raise
         return False
 
     def __repr__(self) -> str:

@@ -32,6 +32,13 @@ class SessionRefused(ClusterError):
         self.field = field
 
 
+class SessionLost(BrokenProcessPool, SessionRefused):
+    """The scheduler does not know this session any more: it was started anew, or did not hear of it for long.
+
+    What had not ended is lost, and this client is of no more use: make a new `Client`.
+    """
+
+
 class VersionMismatch(SessionRefused):
     """Client and cluster differ in the version of the protocol, of Python or of cloudpickle."""
 
@@ -87,3 +94,7 @@ class InitializerFailed(BrokenProcessPool, IsthmusError):
 
 class TaskTimeout(IsthmusError, *{FutureTimeoutError, TimeoutError}):  # type: ignore[misc]
     """The task ran for longer than its option `timeout` allows and was stopped."""
+
+
+class DeadlineExceeded(TaskTimeout):
+    """The task did not end within its option `deadline`, counted from `submit`, and was given up."""

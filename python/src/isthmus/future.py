@@ -51,13 +51,13 @@ class Synchronisation:
 class Future(_BaseFuture[T]):
     """The outcome of one task, when it is there. Made by `Client.submit` only."""
 
-    __slots__ = ("_data", "_engine", "_head", "_limit", "_sequence", "_size", "_stage", "_state", "_sync")
+    __slots__ = ("_data", "_engine", "_head", "_limits", "_sequence", "_size", "_stage", "_state", "_sync")
 
     # The base class has ordinary attributes of these names; here they come into being when used.
     _data: Any
     _head: Any
-    #: The option `timeout`, for the words of an error; only set if there is one.
-    _limit: float
+    #: The options `timeout` and `deadline`, for the words of an error; only set if there is one.
+    _limits: outcomes.Limits
     _state: str
     _sync: Synchronisation | None
 
@@ -239,7 +239,7 @@ class Future(_BaseFuture[T]):
                 error = outcomes.unreadable(failure)
         else:
             details, parts = outcomes.decode(data)
-            value, error = outcomes.result_of(details, parts, self.task_id, getattr(self, "_limit", None))
+            value, error = outcomes.result_of(details, parts, self.task_id, getattr(self, "_limits", None))
         with making:
             # Another thread may have been quicker: every caller gets the same object.
             if self._stage == PICKLED or self._stage == RAW:

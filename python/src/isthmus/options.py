@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from . import _asking as asking
 from ._wire import FieldValue
+
+if TYPE_CHECKING:
+    from .future import Future
 
 #: Milliseconds travel in 32 bits.
 _MILLISECONDS_MAX: Final = 2**32 - 1
@@ -26,25 +30,52 @@ class TaskOptions:
     result: ResultCodec | None = None
     priority: int | None = None
     mode: Mode | None = None
+    deadline: float | None = None
+    backoff: float | None = None
+    backoff_max: float | None = None
+    retry_on: Any = None
+    resources: Any = None
+    affinity: Any = None
+    anti_affinity: Any = None
+    spread: bool | None = None
     #: Not for users: the value is for other tasks only, and is not sent to the client.
     quiet: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant, here and not at some worker."""
         _check_seconds("timeout", self.timeout)
-        _check_seconds("grace", self.grace)
+        for name in ("grace", "deadline", "backoff", "backoff_max"):
+            _check_seconds(name, getattr(self, name))
         _check_integer("retries", self.retries, 0, 2**31)
         _check_integer("priority", self.priority, -(2**31), 2**31)
         _check_choice("result", self.result, ("pickle", "neutral", "raw"))
         _check_choice("mode", self.mode, ("process", "thread", "asyncio"))
-        if self.idempotent is not None and not isinstance(self.idempotent, bool):
-            raise TypeError(f"idempotent is True or False, not {self.idempotent!r}")
+        for name in ("idempotent", "spread"):
+            flag = getattr(self, name)
+            if flag is not None and not isinstance(flag, bool):
+                raise TypeError(f"{name} is True or False, not {flag!r}")
         if self.name is not None and not isinstance(self.name, str):
             raise TypeError(f"name is a string, not {self.name!r}")
+        # As values that can be hashed: equal options are one set on the wire.
+        set_once = object.__setattr__
+        set_once(self, "retry_on", asking.exception_names(self.retry_on))
+        set_once(self, "resources", asking.resources(self.resources))
+        for name in ("affinity", "anti_affinity"):
+            set_once(self, name, asking.labels(name, getattr(self, name)))
 
     def changed(self, changes: dict[str, Any]) -> TaskOptions:
         """A copy with some options replaced; an unknown one is a `TypeError`."""
         return replace(self, **changes)
+
+    def over(self, base: TaskOptions) -> TaskOptions:
+        """These options, and those of `base` where these say nothing."""
+        said = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(base, **said) if said else base
+
+    def limit(self, future: Future[Any]) -> None:
+        """Let a future know how long its task may take, for the words of an error."""
+        if self.timeout is not None or self.deadline is not None:
+            future._limits = self.timeout, self.deadline
 
     def fields(self) -> dict[str, FieldValue]:
         """As the wire names them; empty when all are defaults."""
@@ -55,14 +86,21 @@ class TaskOptions:
             "mode": self.mode,
             "name": self.name,
             "priority": self.priority,
-            "quiet": self.quiet,
+            "spread": self.spread or None,
+            "quiet": self.quiet or None,
         }
         fields: dict[str, FieldValue] = {n: value for n, value in values.items() if value is not None}
-        if self.timeout is not None:
-            fields["timeout_ms"] = max(1, round(self.timeout * 1000))
-        if self.grace is not None:
-            fields["grace_ms"] = round(self.grace * 1000)
-        return fields
+        # A limit of 0 would mean none.
+        for name, seconds, least in (
+            ("timeout_ms", self.timeout, 1),
+            ("grace_ms", self.grace, 0),
+            ("deadline_ms", self.deadline, 1),
+            ("backoff_ms", self.backoff, 0),
+            ("backoff_max_ms", self.backoff_max, 0),
+        ):
+            if seconds is not None:
+                fields[name] = max(least, round(seconds * 1000))
+        return fields | asking.fields(self.resources, self.affinity, self.anti_affinity, self.retry_on)
 
 
 def _check_seconds(name: str, value: float | None) -> None:
