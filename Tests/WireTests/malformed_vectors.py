@@ -22,6 +22,7 @@ def malformed() -> list[Json]:
     }
     data = frame(good)
     name = field("name", "string", "a")
+    slots = {**hello, "fields": [field("slots", "unsigned", 1)]}
 
     def array(dtype: bytes, shape: list[int], data: bytes) -> bytes:
         head = bytes([len(dtype)]) + dtype + bytes([len(shape)]) + pack(f"<{len(shape)}Q", *shape)
@@ -41,6 +42,7 @@ def malformed() -> list[Json]:
         ("handshake", "role 0", changed(handshake(1, hello), 6, 0)),
         ("handshake", "magic", changed(handshake(1, hello), 8, 0)),
         ("handshake", "fields that are not there", changed(handshake(1, hello), 40, 1)),
+        ("handshake", "a number of 9 bytes", changed(handshake(1, slots), 48, 9) + b"\0"),
         ("handshake", "a field twice", handshake(1, {**hello, "fields": [name, name]})),
         ("handshake", "more fields than allowed", changed(handshake(1, hello), 41, 2)),
         ("record", "unknown type", b"\x08" + bytes(7)),
