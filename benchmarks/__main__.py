@@ -32,6 +32,10 @@ ROWS = [
     ("metg50_us", "METG(50 %)", "µs", False),
     ("metg95_us", "METG(95 %)", "µs", False),
     ("overhead_10ms_percent", "overhead at tasks of 10 ms", "%", False),
+    ("graph_wide_per_s", "graph: one to all, all to one", "tasks/s", True),
+    ("graph_deep_per_s", "graph: a chain", "tasks/s", True),
+    ("graph_random_per_s", "graph: random edges", "tasks/s", True),
+    ("graph_map_reduce_per_s", "graph: map-reduce by tens", "tasks/s", True),
     ("start_s", "start to first result", "s", False),
     ("idle_mb", "memory of the idle cluster", "MB", False),
 ]
@@ -106,6 +110,8 @@ def table(medians: dict[str, dict[str, float]], where: dict[str, Any], options: 
         f"{'':<32}{'':<9}" + "".join(f"{name:>22}" for name in names),
     ]
     for key, title, unit, more_is_better in ROWS:
+        if not any(key in figures for figures in medians.values()):
+            continue
         cells = []
         ours = medians.get("isthmus", {}).get(key, float("nan"))
         for name in names:

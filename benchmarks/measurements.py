@@ -10,6 +10,7 @@ from typing import Any
 
 from . import accounting
 from .engines.base import Engine
+from .graphs import graphs
 from .work import echo, nothing, report_speed, spin
 
 Figures = dict[str, float]
@@ -151,4 +152,5 @@ ALL: dict[str, Callable[[Engine], Figures]] = {
     "roundtrip": round_trip,
     "array": array,
     "metg": granularity,
+    "graphs": graphs,
 }

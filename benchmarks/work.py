@@ -11,6 +11,11 @@ def nothing(value: int) -> int:
     return value
 
 
+def add_up(*values: int) -> int:
+    """A task of a graph: one more than its values together."""
+    return 1 + sum(values) % 1_000_003
+
+
 def spin(iterations: int) -> int:
     """A fixed amount of computation, not of time: a task that waits for a core does not count as work."""
     total = 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+Graph = list[tuple[int, ...]]
+"""Tasks in the order of submission, each with the earlier tasks whose values it takes."""
+
 
 class Engine(Protocol):
     """A started cluster and its client, in this process."""
@@ -22,6 +25,12 @@ class Engine(Protocol):
 
     def call(self, function: Callable[..., Any], value: Any) -> Any:
         """One task, there and back."""
+
+    def graph(self, graph: Graph) -> int:
+        """Submit all tasks of a graph (`work.add_up`, each over its values) and return the last one's value.
+
+        Raises `NotImplementedError` if the engine has no graphs.
+        """
 
     def stop(self) -> None:
         """Stop the client and the cluster."""

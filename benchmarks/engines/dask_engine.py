@@ -7,6 +7,9 @@ from typing import Any
 
 from distributed import Client, LocalCluster
 
+from ..work import add_up
+from .base import Graph
+
 
 class DaskEngine:
     def __init__(self, slots: int) -> None:
@@ -31,6 +34,13 @@ class DaskEngine:
 
     def call(self, function: Callable[..., Any], value: Any) -> Any:
         return self.client.submit(function, value, pure=False).result()
+
+    def graph(self, graph: Graph) -> int:
+        futures: list[Any] = []
+        for taken in graph:
+            futures.append(self.client.submit(add_up, *[futures[task] for task in taken], pure=False))
+        value: int = futures[-1].result()
+        return value
 
     def stop(self) -> None:
         cluster = self.client.cluster

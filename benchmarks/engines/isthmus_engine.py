@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from isthmus import Client
+from isthmus import Client, Future
+
+from ..work import add_up
+from .base import Graph
 
 
 class IsthmusEngine:
@@ -30,6 +33,13 @@ class IsthmusEngine:
 
     def call(self, function: Callable[..., Any], value: Any) -> Any:
         return self.running().submit(function, value).result()
+
+    def graph(self, graph: Graph) -> int:
+        submit = self.running().submit
+        futures: list[Future[int]] = []
+        for taken in graph:
+            futures.append(submit(add_up, *[futures[task] for task in taken]))
+        return futures[-1].result()
 
     def stop(self) -> None:
         self.running().shutdown()

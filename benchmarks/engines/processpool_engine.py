@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from .base import Graph
+
 CHUNK = 100
 
 
@@ -34,6 +36,9 @@ class ProcessPoolEngine:
 
     def call(self, function: Callable[..., Any], value: Any) -> Any:
         return self.running().submit(function, value).result()
+
+    def graph(self, graph: Graph) -> int:
+        raise NotImplementedError
 
     def stop(self) -> None:
         self.running().shutdown()

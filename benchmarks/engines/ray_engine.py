@@ -10,6 +10,9 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 
+from ..work import add_up
+from .base import Graph
+
 
 class RayEngine:
     def __init__(self, slots: int) -> None:
@@ -41,6 +44,14 @@ class RayEngine:
 
     def call(self, function: Callable[..., Any], value: Any) -> Any:
         return ray.get(self.remote(function).remote(value))
+
+    def graph(self, graph: Graph) -> int:
+        remote = self.remote(add_up)
+        references: list[Any] = []
+        for taken in graph:
+            references.append(remote.remote(*[references[task] for task in taken]))
+        value: int = ray.get(references[-1])
+        return value
 
     def stop(self) -> None:
         ray.shutdown()
