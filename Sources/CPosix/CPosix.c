@@ -43,6 +43,22 @@ ssize_t cposix_write2(int descriptor, const void *first, size_t first_count, con
     return write_vector(descriptor, vector, 2);
 }
 
+ssize_t cposix_writev(int descriptor, struct iovec *vector, int count) {
+    return write_vector(descriptor, vector, count);
+}
+
+int cposix_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+int cposix_peer_user(int descriptor, uint32_t *user) {
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+    int result = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+    if (result == 0) {
+        *user = credentials.uid;
+    }
+    return result;
+}
+
 void cposix_name_this_thread(const char *name) { (void)pthread_setname_np(pthread_self(), name); }
 
 int cposix_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

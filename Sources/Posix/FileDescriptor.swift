@@ -51,6 +51,16 @@ extension FileDescriptor {
         return try transferred("read", count)
     }
 
+    /// Reads into memory that is lent to it, from `offset` at most to its end.
+    package func read(into bytes: inout MutableRawSpan, at offset: Int) throws(PosixError) -> Transferred {
+        precondition(offset >= 0 && offset < bytes.byteCount, "no room to read into")
+        let count = unsafe bytes.withUnsafeMutableBytes { bytes in
+            restarting { unsafe Glibc.read(rawValue, bytes.baseAddress! + offset, bytes.count - offset) }
+        }
+        if count == 0 { return .endOfFile }
+        return try transferred("read", count)
+    }
+
     /// Reads at a position of a file, into the whole of `buffer`; the position of the file does not move.
     package func read(into buffer: inout [UInt8], position: Int) throws(PosixError) -> Transferred {
         let count = unsafe buffer.withUnsafeMutableBytes { bytes in
@@ -90,14 +100,18 @@ extension FileDescriptor {
         return try transferred("writev", count)
     }
 
-    private func restarting(_ call: () -> Int) -> Int {
+    package func write(_ first: [UInt8], _ second: RawSpan) throws(PosixError) -> Transferred {
+        try write(unsafe first.span.bytes, second)
+    }
+
+    func restarting(_ call: () -> Int) -> Int {
         while true {
             let count = call()
             if count >= 0 || errno != EINTR { return count }
         }
     }
 
-    private func transferred(_ operation: String, _ count: Int) throws(PosixError) -> Transferred {
+    func transferred(_ operation: String, _ count: Int) throws(PosixError) -> Transferred {
         if count >= 0 { return .bytes(count) }
         if errno == EAGAIN || errno == EWOULDBLOCK { return .wouldBlock }
         throw PosixError(operation)

@@ -1,3 +1,4 @@
+internal import CPosix
 internal import Glibc
 
 /// A listening Unix socket whose file only its owner may open.
@@ -23,11 +24,56 @@ package struct UnixListener: ~Copyable {
         descriptor = socket
     }
 
+    /// Readable when a connection waits.
+    package var rawValue: Int32 { descriptor.rawValue }
+
+    /// The next connection that waits, non-blocking; nil: none does.
+    package func accept() throws(PosixError) -> FileDescriptor? {
+        while true {
+            let accepted = cposix_accept(descriptor.rawValue)
+            if accepted >= 0 { return FileDescriptor(owning: accepted) }
+            switch errno {
+            case EAGAIN: return nil
+            // Whoever wanted to connect has gone again, or a signal came.
+            case ECONNABORTED, EINTR: continue
+            default: throw PosixError("accept")
+            }
+        }
+    }
+
     /// Gives the descriptor away without closing it.
     package consuming func release() -> Int32 { descriptor.release() }
 
     /// Whether a process accepts connections at `path` now.
     package static func isServed(path: String) -> Bool { Posix.isServed(path: path) }
+}
+
+extension FileDescriptor {
+    /// A non-blocking connection to the Unix socket at a path. Throws at once if nobody listens there.
+    package static func connected(toUnixSocket path: String) throws(PosixError) -> FileDescriptor {
+        var address = try socketAddress(path)
+        let socket = try unixSocket()
+        try socket.setNonBlocking()
+        _ = try checked(
+            "connect", unsafe withGeneric(&address) { unsafe connect(socket.rawValue, $0, $1) })
+        return socket
+    }
+
+    /// How much a socket holds that was written and not read yet; less if the system allows less.
+    package func setSendBuffer(bytes: Int32) throws(PosixError) {
+        let code = unsafe withUnsafeBytes(of: bytes) { value in
+            unsafe setsockopt(rawValue, SOL_SOCKET, SO_SNDBUF, value.baseAddress, socklen_t(value.count))
+        }
+        _ = try checked("setsockopt(SO_SNDBUF)", code)
+    }
+
+    /// The effective user of the process at the other end of a Unix socket, when it connected or began to
+    /// listen.
+    package func peerUser() throws(PosixError) -> UInt32 {
+        var user: UInt32 = 0
+        _ = try checked("getsockopt(SO_PEERCRED)", unsafe cposix_peer_user(rawValue, &user))
+        return user
+    }
 }
 
 private func isServed(path: String) -> Bool {

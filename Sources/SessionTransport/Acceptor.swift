@@ -35,7 +35,7 @@ package final class Acceptor {
         }
         var listeners: [Listener] = []
         for address in configuration.addresses {
-            listeners.append(try Listener(at: address, keys: configuration.keys, context: context))
+            listeners.append(try Listener(at: address, configuration, context: context))
         }
         do {
             let poller = try Poller()
@@ -58,8 +58,12 @@ package final class Acceptor {
     /// When the loop must turn again even if nothing arrives: in the past if input is already waiting.
     package var wakeUp: Instant {
         if !events.isEmpty || authenticator?.hasInput == true { return .origin }
-        for listener in listeners where listener.channel.hasInput { return .origin }
-        return scanDue
+        var due = scanDue
+        for listener in listeners {
+            if listener.channel.hasInput { return .origin }
+            due = min(due, listener.channel.wakeUp)
+        }
+        return due
     }
 
     /// The next thing that happened. nil when all that was waiting has been taken, or when one turn has
@@ -103,7 +107,7 @@ package final class Acceptor {
         }
         table.touched.places.removeAll(keepingCapacity: true)
         if now >= scanDue && turn.hasRoom { scan(now) }
-        for listener in listeners { listener.channel.endTurn() }
+        for listener in listeners { listener.channel.endTurn(now: now) }
         turn = TurnBudget()
         plannedTurn = scanDue
     }

@@ -9,6 +9,10 @@ package struct AcceptorConfiguration: Sendable {
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
     package var sessionsMax = Limits.sessionsMax
+    /// Of a connection, before its session's hello.
+    package var handshakeTimeout = Limits.handshakeTimeout
+    /// How long a connection over `ipc` may take nothing of what waits for it.
+    package var stallTimeout = Limits.connectionStallMax
 
     package init(addresses: [Address], keys: SchedulerKeys? = nil, epoch: Epoch) {
         self.addresses = addresses

@@ -1,6 +1,8 @@
+import TaskModel
 internal import ZeroMQ
 
-/// What frames travel over: a libzmq socket, or the memory of this process. Belongs to one thread.
+/// What frames travel over: a libzmq socket, a Unix socket, or the memory of this process. Belongs to one
+/// thread.
 ///
 /// A turn of the loop: `receive` until nil, any number of `send`, `endTurn`; before the loop sleeps on
 /// `descriptor`, it asks `hasInput`.
@@ -18,5 +20,12 @@ protocol Channel: AnyObject {
     /// listening side only.
     func send(_ frame: borrowing Message, _ attachments: [MessagePart], to peer: UInt32?) -> Socket.Sent
 
-    func endTurn()
+    func endTurn(now: Instant)
+
+    /// When the next turn is due even if nothing arrives.
+    var wakeUp: Instant { get }
+}
+
+extension Channel {
+    var wakeUp: Instant { .distantFuture }
 }

@@ -6,28 +6,45 @@ internal import ZeroMQ
 /// queue.
 final class Connection {
     let channel: any Channel
-    /// What libzmq reports about its socket; nil within this process, where nothing is lost.
+    private let kind: Kind
+    /// What libzmq reports about its socket; nil for the others.
     private var monitor: SocketMonitor?
-    private let socket: SocketChannel?
     /// The monitor has nothing to report. Nothing is sent to it, so its descriptor tells of the next report.
     private var isMonitorDrained = false
     private var wasMonitorAsked = false
 
+    private enum Kind {
+        /// Within this process, where nothing is lost.
+        case local
+        case unix(UnixDialingChannel)
+        case socket(SocketChannel)
+    }
+
     init(to address: Address, keys: PeerKeys?, context: Context) throws(TransportError) {
-        if case .inproc(let name) = address {
-            channel = try LocalChannel(connectingTo: name, in: context)
-            socket = nil
-            monitor = nil
-            return
-        }
         do {
-            let made = try SocketChannel(.dealer, in: context)
-            try Self.configure(made.socket, for: address, keys)
-            let name = "\(randomUInt64())"
-            monitor = try SocketMonitor(of: made.socket, name: name, context: context)
-            socket = made
-            channel = made
-            try made.socket.connect(address.description)
+            switch address {
+            case .inproc(let name):
+                channel = try LocalChannel(connectingTo: name, in: context)
+                kind = .local
+                monitor = nil
+            case .ipc(let path):
+                guard path.utf8.count <= UnixListener.pathBytesMax else {
+                    throw TransportError(
+                        "\(address) is too long: a path has at most \(UnixListener.pathBytesMax) bytes")
+                }
+                let made = try UnixDialingChannel(to: path)
+                channel = made
+                kind = .unix(made)
+                monitor = nil
+            case .tcp:
+                let made = try SocketChannel(.dealer, in: context)
+                try Self.configure(made.socket, for: address, keys)
+                let name = "\(randomUInt64())"
+                monitor = try SocketMonitor(of: made.socket, name: name, context: context)
+                channel = made
+                kind = .socket(made)
+                try made.socket.connect(address.description)
+            }
         } catch let error as TransportError {
             throw error
         } catch {
@@ -36,7 +53,7 @@ final class Connection {
     }
 
     deinit {
-        if let socket { monitor?.stop(socket.socket) }
+        if case .socket(let socket) = kind { monitor?.stop(socket.socket) }
     }
 
     private static func configure(
@@ -73,23 +90,51 @@ final class Connection {
         return !isMonitorDrained && monitor?.hasInput == true
     }
 
+    /// It has ended for good; libzmq's own try again.
+    var isOver: Bool {
+        switch kind {
+        case .local, .socket: false
+        case .unix(let channel): channel.isOver
+        }
+    }
+
     /// What has become of the connection; nil: nothing new when this turn last looked.
-    func nextReport() -> SocketMonitor.Event? {
+    func nextReport() -> ConnectionReport? {
+        switch kind {
+        case .local: nil
+        case .unix(let channel): channel.takeReport()
+        case .socket: askMonitor()
+        }
+    }
+
+    private func askMonitor() -> ConnectionReport? {
         if wasMonitorAsked { return nil }
-        if let report = monitor?.next() { return report }
+        if let event = monitor?.next() {
+            switch event {
+            case .connected: return .connected
+            case .disconnected: return .lost
+            case .retried: return .unanswered(nil)
+            case .handshakeFailed: return .keyRefused
+            }
+        }
         isMonitorDrained = true
         wasMonitorAsked = true
         return nil
     }
 
-    func endTurn() {
+    func endTurn(now: Instant) {
         wasMonitorAsked = false
-        channel.endTurn()
+        channel.endTurn(now: now)
     }
 
-    /// Gives a last frame time to leave after the socket was closed.
+    /// Gives a last frame time to leave before the connection is closed.
     func linger() {
-        // Fails for a closed socket only, and this one is open.
-        try? socket?.socket.set(.linger, Int32(Limits.goodbyeLinger.nanoseconds / 1_000_000))
+        switch kind {
+        case .local: return
+        case .unix(let channel): channel.linger()
+        case .socket(let channel):
+            // Fails for a closed socket only, and this one is open.
+            try? channel.socket.set(.linger, Int32(Limits.goodbyeLinger.nanoseconds / 1_000_000))
+        }
     }
 }

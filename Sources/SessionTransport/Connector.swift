@@ -97,7 +97,7 @@ package final class Connector {
     package func next(now: Instant) -> ConnectorEvent? {
         while true {
             if let event = events.take() { return event }
-            if readMonitor(now) { continue }
+            if readReport(now) { continue }
             guard framesTaken < Limits.framesPerTurnMax, let connection,
                 let raw = connection.channel.receive()
             else { return nil }
@@ -109,7 +109,7 @@ package final class Connector {
     /// Sends what was written, acknowledges, keeps the session alive. At the end of each turn.
     package func flush(now: Instant) {
         framesTaken = 0
-        connection?.endTurn()
+        connection?.endTurn(now: now)
         link.closeFrame()
         link.isTouched = false
         touched.places.removeAll(keepingCapacity: true)
@@ -181,20 +181,24 @@ package final class Connector {
         }
     }
 
-    /// True if something was read.
-    private func readMonitor(_ now: Instant) -> Bool {
-        guard let connection, let event = connection.nextReport() else { return false }
-        switch event {
+    /// True if there was one.
+    private func readReport(_ now: Instant) -> Bool {
+        guard let connection, let report = connection.nextReport() else { return false }
+        let address = configuration.address
+        switch report {
         case .connected:
             trouble = nil
-        case .disconnected:
-            trouble = "the connection to \(configuration.address) was lost"
-            absorb(.connectionLost, now)
-        case .retried:
-            trouble = "nobody answers at \(configuration.address)"
-        case .handshakeFailed:
-            trouble = "the scheduler at \(configuration.address) does not accept this key, or is another one"
+        case .lost:
+            trouble = "the connection to \(address) was lost"
+        case .unanswered(let reason):
+            trouble = "nobody answers at \(address)\(reason.map { ": \($0)" } ?? "")"
+        case .keyRefused:
+            trouble = "the scheduler at \(address) does not accept this key, or is another one"
+        case .strange(let reason):
+            trouble = "what listens at \(address) is not a scheduler that this user may talk to: \(reason)"
         }
+        if connection.isOver { disconnect() }
+        if connection.isOver || report == .lost { absorb(.connectionLost, now) }
         return true
     }
 

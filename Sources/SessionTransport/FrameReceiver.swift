@@ -8,11 +8,15 @@ struct RawFrame: ~Copyable {
     var attachments: [MessagePart]
     /// Who sent it, for the listening side; nil if that cannot be told.
     let peer: UInt32?
+    /// Its bytes may lie in libzmq's receive buffer, together with those of others.
+    private let isInBuffer: Bool
 
+    /// A message whose parts have memory of their own.
     init(_ frame: consuming Message, attachments: [MessagePart], peer: UInt32?) {
         self.frame = frame
         self.attachments = attachments
         self.peer = peer
+        isInBuffer = false
     }
 
     /// Takes what belongs to the message whose first part is waiting. nil: nothing is waiting. A message of
@@ -31,6 +35,7 @@ struct RawFrame: ~Copyable {
         self.frame = frame
         self.attachments = attachments
         self.peer = peer
+        isInBuffer = true
     }
 
     var isHandshake: Bool {
@@ -50,8 +55,8 @@ struct RawFrame: ~Copyable {
 
     /// To be kept by whoever keeps its payloads.
     consuming func received(_ header: FrameHeader) -> ReceivedFrame {
-        // Else a small frame would keep libzmq's whole receive buffer alive.
-        if frame.count <= Limits.frameBytesCopiedMax {
+        // Else a small frame would keep the whole buffer alive.
+        if isInBuffer && frame.count <= Limits.frameBytesCopiedMax {
             return ReceivedFrame(header: header, frame: frame.copied(), attachments: attachments)
         }
         return ReceivedFrame(header: header, frame: frame, attachments: attachments)

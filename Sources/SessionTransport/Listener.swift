@@ -11,52 +11,47 @@ final class Listener {
     private let path: ListeningPath?
 
     /// The allow-list must be in place before, for a peer may connect at once.
-    init(at address: Address, keys: SchedulerKeys?, context: Context) throws(TransportError) {
-        if case .inproc(let name) = address {
-            channel = try LocalChannel(listeningAt: name, in: context)
-            self.address = address
-            isKeyed = false
-            path = nil
-            return
-        }
+    init(
+        at address: Address, _ configuration: AcceptorConfiguration, context: Context
+    ) throws(TransportError) {
+        var claimed: ListeningPath?
         do {
-            let made = try SocketChannel(.router, in: context)
-            try Self.configure(made.socket)
             switch address {
-            case .inproc: preconditionFailure("has no socket")
-            case .ipc(let file):
+            case .inproc(let name):
+                channel = try LocalChannel(listeningAt: name, in: context)
                 isKeyed = false
+                self.address = address
+            case .ipc(let file):
                 guard let slash = file.lastIndex(of: "/"), slash > file.startIndex else {
                     throw TransportError("\(address) is not in a directory of its own")
                 }
                 try makePrivateDirectory(String(file[..<slash]))
-                path = try ListeningPath(claiming: file)
-            case .tcp(let host, _):
-                isKeyed = true
-                path = nil
-                guard let keys else {
-                    throw TransportError("\(address) needs keys: make a folder of them with `isthmus keys`")
-                }
-                try made.socket.set(.ipv6, host.contains(":") ? 1 : 0)
-                try made.socket.set(.zapDomain, "isthmus")
-                try made.socket.set(.curveServer, 1)
-                try made.socket.set(.curveSecretKey, keys.pair.secretKey)
-            }
-            try made.socket.bind(address.description)
-            if case .tcp = address {
-                self.address = try Address(made.socket.lastEndpoint)
-            } else {
+                claimed = try ListeningPath(claiming: file)
+                channel = try UnixAcceptingChannel(listeningAt: file, configuration)
+                isKeyed = false
                 self.address = address
+            case .tcp:
+                let made = try SocketChannel(.router, in: context)
+                try Self.configure(made.socket, for: address, configuration)
+                try made.socket.bind(address.description)
+                channel = made
+                isKeyed = true
+                self.address = try Address(made.socket.lastEndpoint)
             }
-            channel = made
         } catch let error as TransportError {
             throw error
         } catch {
             throw TransportError("cannot listen at \(address): \(error)")
         }
+        path = claimed
     }
 
-    private static func configure(_ socket: borrowing Socket) throws(ZeroMQError) {
+    private static func configure(
+        _ socket: borrowing Socket, for address: Address, _ configuration: AcceptorConfiguration
+    ) throws {
+        guard let keys = configuration.keys else {
+            throw TransportError("\(address) needs keys: make a folder of them with `isthmus keys`")
+        }
         try socket.set(.linger, Int32(Limits.goodbyeLinger.nanoseconds / 1_000_000))
         try socket.set(.routerMandatory, 1)
         // Twice what a session may have unacknowledged: reached only by a peer that never reads, and then
@@ -64,10 +59,14 @@ final class Listener {
         try socket.set(.sendHighWaterMark, Int32(Limits.unacknowledgedFramesMax * 2))
         // Beyond this the connection itself slows its peer down.
         try socket.set(.receiveHighWaterMark, Int32(Limits.unacknowledgedFramesMax))
-        try socket.set(.handshakeInterval, Int32(Limits.handshakeTimeout.nanoseconds / 1_000_000))
+        try socket.set(.handshakeInterval, Int32(configuration.handshakeTimeout.nanoseconds / 1_000_000))
         try socket.set(.heartbeatInterval, Int32(Limits.connectionHeartbeat.nanoseconds / 1_000_000))
         try socket.set(.heartbeatTimeout, Int32(Limits.connectionHeartbeat.nanoseconds / 1_000_000 * 3))
         try socket.set(.backlog, Int32(Limits.connectionBacklog))
         try socket.setMessageBytesMax(Limits.payloadBytesMax)
+        if case .tcp(let host, _) = address { try socket.set(.ipv6, host.contains(":") ? 1 : 0) }
+        try socket.set(.zapDomain, "isthmus")
+        try socket.set(.curveServer, 1)
+        try socket.set(.curveSecretKey, keys.pair.secretKey)
     }
 }

@@ -61,7 +61,7 @@ final class LocalChannel: Channel {
         }
     }
 
-    func endTurn() {}
+    func endTurn(now: Instant) {}
 }
 
 struct LocalLetter: Sendable {

@@ -1,3 +1,4 @@
+import TaskModel
 internal import Wire
 internal import ZeroMQ
 
@@ -67,7 +68,7 @@ final class SocketChannel: Channel {
         return .sent
     }
 
-    func endTurn() { wasAsked = false }
+    func endTurn(now: Instant) { wasAsked = false }
 
     /// libzmq's own routing ids are a zero byte and 32 bits. A peer cannot choose one that begins with a
     /// zero, so what has another form is not from a peer of ours.

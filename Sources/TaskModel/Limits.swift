@@ -23,6 +23,19 @@ package enum Limits {
     /// A received frame up to this size is copied out of libzmq's 8 KiB receive buffer, which one small
     /// task that waits would else keep alive.
     package static let frameBytesCopiedMax = 4 << 10
+    /// One message from a peer with all its parts: twice what all unfinished tasks of a session may hold.
+    package static let messageBytesMax = 1 << 30
+    /// A command of ZMTP (the transport below the frames): its longest useful one is a handshake of about 50.
+    package static let commandBytesMax = 4 << 10
+    /// What one read takes from a Unix socket: a third of the system's buffer for it.
+    package static let socketReadBytesMax = 64 << 10
+    /// What waits in the system for a peer that does not read: enough that the sender of a large message does
+    /// not take turns with its reader hundreds of times, and little enough for all sessions at once.
+    package static let socketSendBufferBytes = 1 << 20
+    /// A message part of which so much is missing is read right into its own memory instead.
+    package static let socketDirectBytesMin = 16 << 10
+    /// And so much of it in one go, so that a large one does not keep the loop from its other peers.
+    package static let socketDirectBytesMax = 1 << 20
     /// What a loop takes from its sockets before it decides and sends: frames, and bytes of frames.
     package static let framesPerTurnMax = 256
     package static let frameBytesPerTurnMax = 4 << 20
@@ -78,6 +91,14 @@ package enum Limits {
     /// libzmq's own pings to a peer; a connection without an answer for three of them is dropped.
     package static let connectionHeartbeat = Interval.seconds(5)
     package static let connectionBacklog = 1_024
+    /// Connections to one Unix socket, for each session that there may be: its own, and one that is in its
+    /// handshake or was left by a session that has moved on.
+    package static let connectionsPerSessionMax = 2
+    /// A connection whose peer takes nothing of what waits for it for this long is closed: a silent one is
+    /// kept as long.
+    package static let connectionStallMax = connectionHeartbeat * 3
+    /// How long nobody is accepted after the system has refused to open one more connection.
+    package static let acceptPause = Interval.milliseconds(100)
     package static let reconnectDelayMin = Interval.milliseconds(20)
     package static let reconnectDelayMax = Interval.milliseconds(1_000)
 

@@ -18,6 +18,16 @@ internal import CZeroMQ
         unsafe self.init(copying: bytes.count) { unsafe $0.copyBytes(from: bytes) }
     }
 
+    /// A message of so many bytes that are still to be written; nil if there is no memory for it.
+    package init?(count: Int) {
+        unsafe pointer = .allocate(capacity: 1)
+        guard unsafe zmq_msg_init_size(pointer, count) == 0 else {
+            // Closing needs a message.
+            _ = unsafe zmq_msg_init(pointer)
+            return nil
+        }
+    }
+
     private init(copying count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
         unsafe pointer = .allocate(capacity: 1)
         guard unsafe zmq_msg_init_size(pointer, count) == 0 else {
@@ -86,6 +96,24 @@ internal import CZeroMQ
         precondition(bytes.count <= count, "beyond the end of the message")
         unsafe UnsafeMutableRawBufferPointer(start: zmq_msg_data(pointer), count: count).copyBytes(
             from: bytes)
+    }
+
+    /// Overwrites a part of a message that nobody else owns.
+    package mutating func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+        precondition(offset >= 0 && bytes.count <= count - offset, "beyond the end of the message")
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe UnsafeMutableRawBufferPointer(start: zmq_msg_data(pointer), count: count)[offset...]
+                .copyBytes(from: bytes)
+        }
+    }
+
+    /// Lends the bytes of a message that nobody else owns, to be written.
+    package mutating func withMutableBytes<R, E: Error>(
+        _ body: (inout MutableRawSpan) throws(E) -> R
+    ) throws(E) -> R {
+        let buffer = unsafe UnsafeMutableRawBufferPointer(start: zmq_msg_data(pointer), count: count)
+        var bytes = unsafe buffer.mutableBytes
+        return try body(&bytes)
     }
 
     /// What the connection that it came over says of itself: `User-Id` (set by the allow-list),

@@ -7,8 +7,10 @@ import ZeroMQ
 
 /// The connection breaks and comes back: nothing is lost, nothing comes twice, nothing is out of order.
 @Suite(.serialized) struct BrokenConnectionTests {
-    @Test func aHundredThousandFramesSurviveBeingCut() throws {
-        let cluster = try ProxiedCluster()
+    @Test(arguments: Transport.breakable) func aHundredThousandFramesSurviveBeingCut(
+        over transport: Transport
+    ) throws {
+        let cluster = try ProxiedCluster(over: transport)
         let (harness, peer, proxy) = (cluster.harness, cluster.peer, cluster.proxy)
         try harness.until("welcome") { peer.isWelcome }
         let total: UInt64 = 100_000
@@ -50,8 +52,10 @@ import ZeroMQ
         try harness.until("acknowledgements") { peer.connector.link.isDrained }
     }
 
-    @Test func aLargeAttachmentSurvivesBeingCut() throws {
-        let cluster = try ProxiedCluster()
+    @Test(arguments: Transport.breakable) func aLargeAttachmentSurvivesBeingCut(over transport: Transport)
+        throws
+    {
+        let cluster = try ProxiedCluster(over: transport)
         let (harness, peer, proxy) = (cluster.harness, cluster.peer, cluster.proxy)
         try harness.until("welcome") { peer.isWelcome }
         let bytes = [UInt8]((0..<(64 << 20)).map { UInt8(truncatingIfNeeded: $0 >> 8) })
@@ -69,8 +73,10 @@ import ZeroMQ
         #expect(harness.resumed.count == 1)
     }
 
-    @Test func aLongOutageIsSurvivedWithinTheLease() throws {
-        let cluster = try ProxiedCluster()
+    @Test(arguments: Transport.breakable) func aLongOutageIsSurvivedWithinTheLease(over transport: Transport)
+        throws
+    {
+        let cluster = try ProxiedCluster(over: transport)
         let (harness, peer, proxy) = (cluster.harness, cluster.peer, cluster.proxy)
         try harness.until("welcome") { peer.isWelcome }
         proxy.refuse(true)
@@ -85,30 +91,18 @@ import ZeroMQ
     }
 }
 
-/// A scheduler on tcp and a worker that reaches it through a proxy.
+/// A scheduler and a worker that reaches it through a proxy.
 private struct ProxiedCluster {
+    private let place: Place
     let harness: Harness
     let peer: Peer
     let proxy: CuttingProxy
 
-    init() throws {
-        let keys = try ScratchFolder()
-        try writeNewKeys(folder: keys.path + "/keys")
-        let context = Context()
-        var configuration = AcceptorConfiguration(
-            addresses: [.tcp(host: "127.0.0.1", port: 0)],
-            keys: try SchedulerKeys(readingFolder: keys.path + "/keys"), epoch: Epoch(1))
+    init(over transport: Transport) throws {
+        place = try Place(transport)
         // Long enough for a slow machine: these tests are about connections, not about leases.
-        configuration.workerLease = .seconds(60)
-        harness = try Harness(configuration, context: context)
-        guard case .tcp(_, let port) = harness.acceptor.addresses[0] else {
-            throw PosixError("no port", code: 0)
-        }
-        proxy = try CuttingProxy(to: port)
-        peer = try Peer(
-            .tcp(host: "127.0.0.1", port: proxy.port),
-            keys: PeerKeys(reading: keys.path + "/keys/worker.key"),
-            role: .worker, context: context)
-        harness.join(peer)
+        harness = try place.harness { $0.workerLease = .seconds(60) }
+        proxy = try CuttingProxy(to: place.address)
+        peer = harness.join(try place.peer(role: .worker, at: proxy.address))
     }
 }

@@ -1,16 +1,27 @@
 import Glibc
 import Posix
+import SessionTransport
 import Synchronization
 
-/// A TCP proxy on loopback that can cut its connections at any byte, with whatever is on its way in them.
+/// A proxy on loopback or at a Unix socket that can cut its connections at any byte, with whatever is on its
+/// way in them.
 final class CuttingProxy {
-    let port: UInt16
+    /// Where its users connect.
+    let address: Address
     private let loop: ProxyLoop
     private var thread: OSThread?
 
-    init(to target: UInt16) throws {
-        let listener = try tcpSocket()
-        port = try bindToLoopback(listener)
+    init(to target: Address) throws {
+        let listener: FileDescriptor
+        switch target {
+        case .tcp:
+            listener = try tcpSocket()
+            address = .tcp(host: "127.0.0.1", port: try bindToLoopback(listener))
+        case .ipc(let path):
+            address = .ipc(path: path + ".proxy")
+            listener = FileDescriptor(owning: try UnixListener(path: path + ".proxy").release())
+        case .inproc: throw PosixError("memory has no connections", code: 0)
+        }
         try listener.setNonBlocking()
         let loop = ProxyLoop(listener, target)
         self.loop = loop
@@ -41,9 +52,9 @@ private final class ProxyLoop: Sendable {
 
     let wishes = Mutex(Wishes())
     private let listener: FileDescriptor
-    private let target: UInt16
+    private let target: Address
 
-    init(_ listener: consuming FileDescriptor, _ target: UInt16) {
+    init(_ listener: consuming FileDescriptor, _ target: Address) {
         self.listener = listener
         self.target = target
     }
@@ -86,8 +97,8 @@ private final class ProxyLoop: Sendable {
     }
 
     private func open(_ near: consuming FileDescriptor) -> Pipe? {
-        guard let far = try? tcpSocket(), (try? connectToLoopback(far, port: target)) != nil,
-            (try? near.setNonBlocking()) != nil, (try? far.setNonBlocking()) != nil
+        guard let far = try? connected(to: target), (try? near.setNonBlocking()) != nil,
+            (try? far.setNonBlocking()) != nil
         else { return nil }
         return Pipe(near, far)
     }
@@ -115,6 +126,17 @@ final class FileDescriptorBox {
     let descriptor: FileDescriptor
 
     init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+}
+
+private func connected(to address: Address) throws -> FileDescriptor {
+    switch address {
+    case .tcp(_, let port):
+        let socket = try tcpSocket()
+        try connectToLoopback(socket, port: port)
+        return socket
+    case .ipc(let path): return try FileDescriptor.connected(toUnixSocket: path)
+    case .inproc: throw PosixError("memory has no connections", code: 0)
+    }
 }
 
 func tcpSocket() throws -> FileDescriptor {

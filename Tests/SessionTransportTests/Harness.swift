@@ -85,12 +85,19 @@ final class Peer {
     var isClosed = false
 
     init(
+        _ configuration: ConnectorConfiguration, context: Context,
+        session: SessionID = SessionID(randomUInt64())
+    ) throws {
+        connector = try Connector(configuration, session: session, context: context, now: MonotonicClock.now)
+    }
+
+    convenience init(
         _ address: Address, keys: PeerKeys? = nil, role: Role = .client, context: Context,
         session: SessionID = SessionID(randomUInt64())
     ) throws {
         let configuration = ConnectorConfiguration(
             address: address, keys: keys, role: role, fields: [Field("name", .string("peer"))])
-        connector = try Connector(configuration, session: session, context: context, now: MonotonicClock.now)
+        try self.init(configuration, context: context, session: session)
     }
 
     var isWelcome: Bool { !welcomes.isEmpty }

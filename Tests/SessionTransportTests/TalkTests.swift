@@ -10,15 +10,10 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
 
 /// What two sides of a session can rely on when nothing goes wrong.
 @Suite struct TalkTests {
-    @Test(arguments: ["inproc", "ipc"]) func recordsGoBothWays(transport: String) throws {
-        let folder = try ScratchFolder()
-        let context = Context()
-        let address =
-            transport == "ipc"
-            ? Address.ipc(path: folder.path + "/scheduler.ipc") : .inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(3)), context: context)
-        let peer = harness.join(try Peer(address, context: context))
+    @Test(arguments: Transport.allCases) func recordsGoBothWays(over transport: Transport) throws {
+        let place = try Place(transport)
+        let harness = try place.harness { $0.epoch = Epoch(3) }
+        let peer = harness.join(try place.peer())
         peer.connector.link.say(1)
         peer.connector.link.say(2)
         try harness.until("welcome") { peer.isWelcome && !harness.received.isEmpty }
@@ -36,12 +31,12 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         try harness.until("acknowledgements") { peer.connector.link.isDrained && link.isDrained }
     }
 
-    @Test func attachmentsOfAnySizeArriveWithTheirRecords() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
-        let peer = harness.join(try Peer(address, context: context))
+    @Test(arguments: Transport.allCases) func attachmentsOfAnySizeArriveWithTheirRecords(
+        over transport: Transport
+    ) throws {
+        let place = try Place(transport)
+        let harness = try place.harness()
+        let peer = harness.join(try place.peer())
         let large = [UInt8]((0..<(20 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31) })
         let link = peer.connector.link
         link.beginRecord(.cancel)
@@ -66,13 +61,13 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         #expect(records[1].firstAttachment == 2)
     }
 
-    @Test func payloadsArePassedOnWithTheirAttachments() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
-        let client = harness.join(try Peer(address, context: context))
-        let worker = harness.join(try Peer(address, role: .worker, context: context))
+    @Test(arguments: Transport.allCases) func payloadsArePassedOnWithTheirAttachments(
+        over transport: Transport
+    ) throws {
+        let place = try Place(transport)
+        let harness = try place.harness()
+        let client = harness.join(try place.peer())
+        let worker = harness.join(try place.peer(role: .worker))
         try harness.until("both") { client.isWelcome && worker.isWelcome }
         let bytes = [UInt8](repeating: 5, count: Limits.inlineBytesMax)
         client.connector.link.beginRecord(.submit)
@@ -94,12 +89,10 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         }
     }
 
-    @Test func largeTurnsAreCutIntoFrames() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
-        let peer = harness.join(try Peer(address, context: context))
+    @Test(arguments: Transport.allCases) func largeTurnsAreCutIntoFrames(over transport: Transport) throws {
+        let place = try Place(transport)
+        let harness = try place.harness()
+        let peer = harness.join(try place.peer())
         for number in 1...100_000 as ClosedRange<UInt64> { peer.connector.link.say(number) }
         try harness.until("all") {
             harness.received.reduce(0) { $0 + Int($1.frame.header.records) } == 100_000
@@ -108,16 +101,14 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         #expect(harness.received.allSatisfy { $0.frame.byteCount(of: 0) <= Limits.frameBytesMax + 16 })
     }
 
-    @Test func aRefusalNamesWhatDiffers() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
+    @Test(arguments: Transport.allCases) func aRefusalNamesWhatDiffers(over transport: Transport) throws {
+        let place = try Place(transport)
+        let harness = try place.harness()
         harness.answer = { harness, handle in
             harness.acceptor.refuse(
                 handle, .python, field: "python", message: "workers have 3.12", now: MonotonicClock.now)
         }
-        let peer = harness.join(try Peer(address, context: context))
+        let peer = harness.join(try place.peer())
         try harness.until("refusal") { !peer.refusals.isEmpty }
         let expected = Refusal(code: "python", field: "python", message: "workers have 3.12")
         #expect(peer.refusals == [expected])
@@ -130,15 +121,14 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         try harness.until("frame of the new session") { !harness.received.isEmpty }
     }
 
-    @Test func aRestartedSchedulerStartsTheSessionAnew() throws {
-        let folder = try ScratchFolder()
-        let address = Address.ipc(path: folder.path + "/scheduler.ipc")
-        let configuration = AcceptorConfiguration(addresses: [address], epoch: Epoch(1))
-        let context = Context()
-        let peer = try Peer(address, role: .worker, context: context)
+    @Test(arguments: Transport.breakable) func aRestartedSchedulerStartsTheSessionAnew(
+        over transport: Transport
+    ) throws {
+        let place = try Place(transport)
+        let peer: Peer
         do {
-            let first = try Harness(configuration)
-            first.join(peer)
+            let first = try place.harness()
+            peer = first.join(try place.peer(role: .worker))
             first.answer = { harness, handle in
                 harness.acceptor.welcome(handle, fields: [], now: MonotonicClock.now)
                 harness.acceptor.link(handle)?.say(7)
@@ -146,7 +136,7 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
             for number in 1...100 as ClosedRange<UInt64> { peer.connector.link.say(number) }
             try first.until("both have heard") { !first.received.isEmpty && !peer.received.isEmpty }
         }
-        let second = try Harness(configuration)
+        let second = try place.harness()
         second.join(peer)
         try second.until("refusal") { !peer.refusals.isEmpty }
         #expect(peer.refusals[0].code == "session")
@@ -157,32 +147,31 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         #expect(peer.welcomes.last?.resumed == false)
     }
 
-    @Test func goodbyeEndsASessionAtOnce() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
-        let peer = harness.join(try Peer(address, context: context))
+    @Test(arguments: Transport.allCases) func goodbyeEndsASessionAtOnce(over transport: Transport) throws {
+        let place = try Place(transport)
+        let harness = try place.harness()
+        let peer = harness.join(try place.peer())
         try harness.until("welcome") { peer.isWelcome }
         peer.connector.link.say(1)
         peer.connector.close(now: MonotonicClock.now)
         try harness.until("goodbye") { !harness.closed.isEmpty }
         #expect(try harness.received.flatMap { try $0.frame.numbers() } == [1])
         #expect(peer.isClosed)
-        let other = harness.join(try Peer(address, context: context))
+        let other = harness.join(try place.peer())
         try harness.until("welcome") { other.isWelcome }
         harness.acceptor.close(harness.opened[1].handle, now: MonotonicClock.now)
         try harness.until("goodbye of the scheduler") { other.isClosed }
     }
 
-    @Test func aSilentPeerLosesItsLeaseAndIsToldSo() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        var configuration = AcceptorConfiguration(addresses: [address], epoch: Epoch(1))
-        configuration.workerLease = .milliseconds(300)
-        configuration.heartbeat = .milliseconds(50)
-        let harness = try Harness(configuration, context: context)
-        let peer = harness.join(try Peer(address, role: .worker, context: context))
+    @Test(arguments: Transport.allCases) func aSilentPeerLosesItsLeaseAndIsToldSo(over transport: Transport)
+        throws
+    {
+        let place = try Place(transport)
+        let harness = try place.harness {
+            $0.workerLease = .milliseconds(300)
+            $0.heartbeat = .milliseconds(50)
+        }
+        let peer = harness.join(try place.peer(role: .worker))
         try harness.until("welcome") { peer.isWelcome }
         // Kept alive by heartbeats for longer than its lease.
         try harness.turn(milliseconds: 600)
@@ -195,29 +184,57 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         #expect(peer.refusals[0].code == "session")
     }
 
-    @Test func sessionsAreBounded() throws {
-        let context = Context()
-        let address = Address.inproc(name: "scheduler")
-        var configuration = AcceptorConfiguration(addresses: [address], epoch: Epoch(1))
-        configuration.sessionsMax = 1
-        let harness = try Harness(configuration, context: context)
-        let first = harness.join(try Peer(address, context: context))
+    @Test(arguments: Transport.allCases) func sessionsAreBounded(over transport: Transport) throws {
+        let place = try Place(transport)
+        let harness = try place.harness { $0.sessionsMax = 1 }
+        let first = harness.join(try place.peer())
         try harness.until("welcome") { first.isWelcome }
-        let second = harness.join(try Peer(address, context: context))
+        let second = harness.join(try place.peer())
         try harness.until("refusal") { !second.refusals.isEmpty }
         #expect(second.refusals[0].code == "limit")
         #expect(first.refusals.isEmpty)
     }
 
     @Test func aPeerWaitsForItsScheduler() throws {
-        let folder = try ScratchFolder()
-        let context = Context()
-        let address = Address.ipc(path: folder.path + "/scheduler.ipc")
-        let peer = try Peer(address, context: context)
+        let place = try Place(.unix)
+        let peer = try place.peer()
         peer.connector.flush(now: MonotonicClock.now)
-        let harness = try Harness(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
+        let harness = try place.harness()
         harness.join(peer)
         try harness.until("welcome") { peer.isWelcome }
+    }
+
+    @Test(arguments: Transport.allCases) func aPeerThatDoesNotReadBlocksItsOwnLinkOnly(
+        over transport: Transport
+    ) throws {
+        let place = try Place(transport)
+        let harness = try place.harness { $0.workerLease = .seconds(60) }
+        let slow = harness.join(try place.peer(role: .worker))
+        let other = harness.join(try place.peer(role: .worker))
+        try harness.until("both") { slow.isWelcome && other.isWelcome }
+        harness.peers = [other]
+        let handle = try #require(harness.opened.first { $0.hello.session == slow.connector.session }).handle
+        let link = try #require(harness.acceptor.link(handle))
+        // More than the system holds for a socket, in frames of several sizes.
+        let filling = [UInt8](repeating: 1, count: 3_000)
+        var said: UInt64 = 0
+        while !link.isBlocked {
+            said += 1
+            link.beginRecord(.accepted)
+            link.writer.uint64(said)
+            link.writer.raw(filling)
+            if said % 500 == 0 { link.attach(filling) }
+            link.endRecord()
+            harness.turn()
+        }
+        #expect(said >= Limits.unacknowledgedFramesMax)
+        other.connector.link.say(1)
+        try harness.until("the other one is served") { !harness.received.isEmpty }
+        #expect(harness.lost.isEmpty && slow.received.isEmpty)
+        harness.peers = [slow, other]
+        try harness.until("everything has arrived") { slow.received.count == Int(said) }
+        #expect(try slow.received.flatMap { try $0.numbers() } == Array(1...said))
+        try harness.until("acknowledgements") { link.isDrained }
+        #expect(!link.isBlocked)
     }
 }

@@ -11,16 +11,12 @@ import ZeroMQ
     private static let rounds: UInt64 = 3_000
 
     /// A wake-up that is lost costs the time until the next acknowledgement, which no scheduling explains.
-    @Test(arguments: ["inproc", "ipc"]) func noWakeUpIsLost(transport: String) throws {
-        let folder = try ScratchFolder()
-        let context = Context()
-        let address =
-            transport == "ipc" ? Address.ipc(path: folder.path + "/scheduler.ipc") : .inproc(name: "wake")
+    @Test(arguments: Transport.allCases) func noWakeUpIsLost(over transport: Transport) throws {
+        let place = try Place(transport)
         let deadline = MonotonicClock.now + .seconds(60)
         let isDone = Atomic(false)
-        let acceptor = try Acceptor(
-            AcceptorConfiguration(addresses: [address], epoch: Epoch(1)), context: context)
-        let peer = try Caller(address, context: context, rounds: Self.rounds, deadline: deadline)
+        let acceptor = try place.harness().acceptor
+        let peer = try Caller(place, rounds: Self.rounds, deadline: deadline)
         while MonotonicClock.now < deadline, !isDone.load(ordering: .relaxed) {
             try turn(acceptor, isDone, until: deadline)
         }
@@ -59,12 +55,13 @@ private final class Caller {
         let answered = Mutex<UInt64>(0)
     }
 
-    init(_ address: Address, context: Context, rounds: UInt64, deadline: Instant) throws {
+    init(_ place: Place, rounds: UInt64, deadline: Instant) throws {
         let count = Count()
         self.count = count
+        let (configuration, context) = (try place.configuration(), place.context)
         thread = try OSThread(name: "caller") {
             do {
-                let peer = try Peer(address, context: context)
+                let peer = try Peer(configuration, context: context)
                 var poller = try Poller()
                 try poller.watch(peer.connector.pollDescriptor, token: 0)
                 peer.connector.link.say(1)

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "CPosixSpawn.h"
 
@@ -15,6 +16,13 @@ int cposix_punch_hole(int descriptor, off_t start, off_t count);
 ssize_t cposix_write(int descriptor, const void *bytes, size_t count);
 ssize_t cposix_write2(int descriptor, const void *first, size_t first_count, const void *second,
                       size_t second_count);
+ssize_t cposix_writev(int descriptor, struct iovec *vector, int count);
+
+// A connection that waits at a listening socket: non-blocking, closed on exec. -1 and errno otherwise.
+int cposix_accept(int descriptor);
+
+// The effective user of the process at the other end of a Unix socket. -1 and errno on failure.
+int cposix_peer_user(int descriptor, uint32_t *user);
 
 void cposix_name_this_thread(const char *name);
 
