@@ -201,6 +201,20 @@ import Wire
         #expect(throws: WireError.self) { try withSpan(Array(bytes)) { try readAsWhatItSays($0) } }
     }
 
+    @Test(arguments: [PayloadForm.nothing, .attached])
+    func `A payload whose bytes are elsewhere has none inline`(form: PayloadForm) {
+        let attempt = AttemptID(task: TaskID(session: SessionID(1), sequence: 1), number: 1)
+        var writer = ByteWriter()
+        let start = writer.beginRecord(.outcome, attachments: 1)
+        writer.outcomeHead(
+            OutcomeHead(attempt: attempt, status: .value, reason: .none, parts: 1, worker: SessionID(2)))
+        writer.outcomePartHead(.value)
+        writer.payloadHeader(.raw, form, count: 1)
+        writer.uint8(0)
+        writer.endRecord(start)
+        #expect(throws: WireError.self) { try withSpan(writer.bytes) { try readAsWhatItSays($0) } }
+    }
+
     struct AttemptList: Decodable, Sendable { let attempts: [AttemptValue] }
 
     @Test(arguments: [RecordType.started, .workerStarted, .returned, .retract, .stop])
