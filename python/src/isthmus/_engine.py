@@ -271,7 +271,7 @@ class Engine:
 
     def _turn_until_closed(self) -> None:
         link = self.link
-        seen, nap = 0, limits.TICK_SECONDS
+        seen, nap, submitted = 0, limits.TICK_SECONDS, 0
         poller: _Poller | None = None
         nap_poller = select.poll()
         nap_poller.register(self._bell, select.POLLIN)
@@ -291,6 +291,11 @@ class Engine:
                 self._napping = False
                 continue
             seen, nap = self._leads, limits.TICK_SECONDS / 2
+            if self.outbox.sequence - submitted > limits.BURST_TASKS and not self._callbacks:
+                # A thread is submitting one task after the other, and sends what fills a frame: to be woken
+                # by each outcome and each first record would only take the interpreter from it.
+                time.sleep(limits.BURST_SECONDS)
+            submitted = self.outbox.sequence
             self._thread_sleeps = True
             with self._lock:
                 before = link.messages

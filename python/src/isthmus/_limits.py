@@ -25,6 +25,10 @@ FRAME_BYTES: Final = 64 << 10
 #: A lone submit goes out at once; within this time after a send, further ones are gathered.
 GATHER_SECONDS: Final = 100e-6
 
+#: After so many tasks since it last looked, the background thread leaves the link alone for a moment.
+BURST_TASKS: Final = 32
+BURST_SECONDS: Final = 1e-3
+
 #: Tasks that may wait in this process for credit when `submit` must not block (in a callback, or in an
 #: event loop). Beyond it `submit` raises: about 100 MB of small tasks.
 OVERDRAFT_TASKS_MAX: Final = 100_000
