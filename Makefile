@@ -27,6 +27,12 @@ fuzz: setup ## look for bytes that harm the decoders: a minute for each of them
 bench: build ## measure side by side with ProcessPoolExecutor, Ray and Dask
 	@dev/bench.sh
 
+simulate: build ## run the cores under 10,000 seeds of simulated faults, and 10 with 1,000 nodes
+	@dev/simulate.sh
+
+mutants: ## plant each bug of Tests/Mutants in a copy of the cores; the simulator has to find them all
+	@dev/mutants.sh
+
 proto: ## generate the gRPC code anew from the .proto files (builds the generators: about ten minutes)
 	@dev/generate-protos.sh
 

@@ -32,6 +32,7 @@ final class Auditor {
         var crashes = 0
         var losses = 0
         var runs = 0
+        /// Executors that died with it, or may have been about to begin with it.
         var runsVanished = 0
         /// What the outcome must be, once that is known.
         var due: (status: OutcomeStatus, attempt: UInt32)?

@@ -5,6 +5,7 @@ import TaskModel
 extension Auditor {
     func admitted(_ id: TaskID) {
         _ = update(id) { task in
+            if task.isAdmitted { complain("a task is admitted for the second time", id) }
             task.isAdmitted = true
             task.arrival = world.now
         }
@@ -202,7 +203,12 @@ extension Auditor {
             case (.exception, .none):
                 task.exceptions += 1
                 task.lastException = world.now
-            case (.lost, .executorCrashed), (.lost, .memoryLimit): task.crashes += 1
+            case (.lost, .executorCrashed), (.lost, .memoryLimit):
+                task.crashes += 1
+                if task.crashes > task.runsVanished {
+                    complain(
+                        "an attempt is blamed for the death of an executor that did not run it", attempt.task)
+                }
             case (.lost, .workerLost): task.losses += 1
             case _: break
             }

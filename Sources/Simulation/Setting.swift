@@ -40,7 +40,8 @@ struct Setting {
         tasksAtOnce = random.element(of: [3, 12, 40]) * max(1, perClient / 2)
         let isOverrun = features[Int(Feature.overrun.rawValue)] && random.happens(300)
         sessionTasksMax = isOverrun ? tasksAtOnce * 2 / 3 + 1 : 100_000
-        let tempo = Interval.microseconds(Int64(random.element(of: [200, 3_000, 40_000, 400_000])))
+        let tempos = nodes <= 8 ? [200, 3_000, 40_000, 400_000] : [200, 3_000, 20_000]
+        let tempo = Interval.microseconds(Int64(random.element(of: tempos)))
         self.tempo = Interval(nanoseconds: tempo.nanoseconds / Int64(perClient))
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
         durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }

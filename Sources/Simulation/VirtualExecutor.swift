@@ -18,6 +18,10 @@ final class VirtualExecutor {
     /// The run that ends with the process, by a fault.
     private var dying: UInt64 = 0
     private var isHung = false
+    /// Until when the worker has to have killed it, for the running attempt ignores that it was stopped.
+    private var killDue = Instant.distantFuture
+    /// It died while it ran something: what it had not begun with was not next.
+    private var diedRunning = false
     private var since = Instant.origin
     private var lastRequest = Instant.origin
     private var lastWord = Instant.origin
@@ -41,6 +45,7 @@ final class VirtualExecutor {
         life += 1
         phase = .starting
         isHung = false
+        diedRunning = false
         runs = 0
         // What the process before it wrote is read first.
         var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
@@ -75,7 +80,8 @@ final class VirtualExecutor {
             }
             world.auditor.runVanished(running.attempt, on: worker.index)
         }
-        for assignment in queue { world.auditor.runNeverBegan(assignment.attempt) }
+        diedRunning = running != nil
+        for assignment in queue { neverBegins(.run(assignment)) }
         phase = .dead
         running = nil
         queue.removeAll()
@@ -123,7 +129,8 @@ final class VirtualExecutor {
 
     private func neverBegins(_ request: ExecutorRequest) {
         switch request {
-        case .run(let assignment): world.auditor.runNeverBegan(assignment.attempt)
+        case .run(let assignment):
+            if !diedRunning { world.auditor.runNeverBegan(assignment.attempt) }
         case .retract, .stop: return
         }
     }
@@ -137,6 +144,8 @@ final class VirtualExecutor {
         guard let running, running.attempt == attempt else { return }
         if running.spec.isStubborn {
             world.note(attempt.task) { "its function swallows the exception" }
+            let grace = Interval(nanoseconds: running.spec.grace.nanoseconds / 94 * 100)
+            killDue = min(killDue, world.now + grace + .milliseconds(1))
             return
         }
         let status: OutcomeStatus = timedOut ? .timedOut : .cancelled
@@ -154,6 +163,7 @@ final class VirtualExecutor {
         }
         let assignment = queue.removeFirst()
         running = assignment
+        killDue = .distantFuture
         runs += 1
         since = world.now
         world.note(assignment.attempt.task, at: worker.index) {
@@ -171,6 +181,9 @@ final class VirtualExecutor {
 
     func runEnds(_ run: UInt64, of life: Int) {
         guard life == self.life, run == runs, phase == .ready, let running else { return }
+        if worker.turnBefore > killDue {
+            world.complain("a task that does not stop outlives its grace period", running.attempt.task)
+        }
         if dying == run { return die() }
         if running.isConversion {
             return finish(.value, .none, value: running.inputs.first?.value, codec: .neutral)

@@ -32,6 +32,8 @@ final class WorkerNode: Node {
     private var drainReported = false
     private var restartAt = Instant.distantFuture
     private var turns = 0
+    /// True time of the last turn that is over.
+    private(set) var turnBefore = Instant.origin
 
     init(_ index: Int, offer: WorkerOffer, world: World) {
         self.offer = offer
@@ -107,6 +109,7 @@ final class WorkerNode: Node {
     override func takeTurn() {
         guard isRunning else { return }
         let now = localNow
+        defer { turnBefore = world.now }
         takeWords(now)
         takeFrames(now)
         if now >= restartAt { join(now) }

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Applies each bug of Tests/Mutants to a copy of the cores and lets the simulator look for it: a table of
+# mutant, the first seed that finds it, and how long that took. Fails if one survives all seeds.
+# dev/mutants.sh [NAME...] tries only these; SEEDS=1000 and NODES=5 say how long to look.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seeds=${SEEDS:-1000} nodes=${NODES:-5}
+# A mutant that runs in circles is found by that.
+seconds_max=${SECONDS_MAX:-300}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export SWIFT_BACKTRACE=enable=no
+
+mkdir -p "$work/Sources"
+cp -R Sources/{TaskModel,SessionCore,SchedulerCore,WorkerCore,Simulation} "$work/Sources"
+cp -R Tests/Mutants/Runner "$work/Sources/Runner"
+cat > "$work/Package.swift" <<'MANIFEST'
+// swift-tools-version:6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"), .enableExperimentalFeature("Lifetimes"),
+]
+func ours(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+let package = Package(
+    name: "isthmus",
+    targets: [
+        ours("TaskModel"),
+        ours("SessionCore", ["TaskModel"]), ours("SchedulerCore", ["TaskModel"]),
+        ours("WorkerCore", ["TaskModel"]),
+        ours("Simulation", ["SchedulerCore", "WorkerCore", "SessionCore", "TaskModel"]),
+        .executableTarget(name: "Runner", dependencies: ["Simulation"], swiftSettings: settings),
+    ])
+MANIFEST
+
+build() { swift build --package-path "$work" -c release >"$work/build.log" 2>&1; }
+run() { timeout "$seconds_max" "$work/.build/release/Runner" 1 "$1" "$nodes" heavy quiet >"$work/run.log" 2>&1; }
+
+build || { cat "$work/build.log"; exit 1; }
+if ! run 100; then
+    tail -60 "$work/run.log"
+    echo "the cores break a promise without any mutant; see above" >&2
+    exit 1
+fi
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+    for file in Tests/Mutants/*.patch; do names+=("$(basename "$file" .patch)"); done
+fi
+survivors=0
+printf '| mutant | found by seed | after | what was seen |\n|---|---|---|---|\n'
+for name in "${names[@]}"; do
+    file=$PWD/Tests/Mutants/$name.patch
+    (cd "$work" && git apply -C1 "$file") || { echo "$name does not apply: renew it" >&2; exit 1; }
+    build || { cat "$work/build.log"; echo "$name does not build: renew it" >&2; exit 1; }
+    begun=$(date +%s%N)
+    status=0
+    run "$seeds" || status=$?
+    tenths=$((($(date +%s%N) - begun) / 100000000))
+    seed=$(sed -n 's/^seed \([0-9]*\)$/\1/p' "$work/run.log" | tail -1)
+    if [ "$status" -eq 0 ]; then
+        survivors=$((survivors + 1))
+        seed="none of $seeds" seen="**it survives**"
+    elif [ "$status" -eq 124 ]; then
+        seen="runs in circles"
+    elif seen=$(sed -n 's/^broken promise: //p' "$work/run.log") && [ -z "$seen" ]; then
+        seen=$(sed -n 's/.*Fatal error: /a core traps: /p' "$work/run.log" | head -1)
+        seen=${seen:-a core traps}
+    fi
+    printf '| %s | %s | %s s | %s |\n' "$name" "$seed" "$((tenths / 10)).$((tenths % 10))" "$seen"
+    (cd "$work" && git apply -C1 -R "$file")
+done
+if [ "$survivors" -gt 0 ]; then
+    echo "$survivors of ${#names[@]} mutants survive" >&2
+    exit 1
+fi
+echo "${#names[@]} mutants, all found"
