@@ -73,9 +73,9 @@ final class Connector {
         events.removeAll()
     }
 
-    /// Its process is gone.
+    /// Its process is gone. With its machine, nobody is told.
     func vanish(world: World) {
-        if let connection { world.network.close(connection) }
+        if let connection, world.random.happens(500) { world.network.close(connection) }
         connection = nil
     }
 

@@ -30,7 +30,12 @@ final class SchedulerNode: Node {
     /// True time of the last turn that is over.
     private(set) var turnBefore = Instant.origin
     var dependencies: [TaskSlot] = []
-    var policy = SessionPolicy()
+    private(set) var policy = SessionPolicy()
+
+    func begin(_ setting: Setting) {
+        policy = setting.policy
+        core.dropsPerTurnMax = setting.dropsPerTurnMax
+    }
 
     // MARK: The turn
 

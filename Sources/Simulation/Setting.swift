@@ -22,6 +22,8 @@ struct Setting {
     /// Of functions, by number.
     let durations: [Interval]
     var policy = SessionPolicy()
+    /// Steps in which the scheduler drops what a closed session had.
+    let dropsPerTurnMax: Int
 
     init(nodes: Int, random: inout RandomNumbers) {
         features = Feature.allCases.map { _ in random.happens(500) }
@@ -45,6 +47,7 @@ struct Setting {
         self.tempo = Interval(nanoseconds: tempo.nanoseconds / Int64(perClient))
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
         durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }
+        dropsPerTurnMax = random.element(of: [1, 7, Limits.dropsPerTurnMax])
         if has(.smallWindows) {
             policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
             policy.acknowledgeFrames = random.element(of: [1, 4])

@@ -52,6 +52,10 @@ final class World {
     /// From the end of all faults to the end of all tasks: leases, starts of executors, and the work itself.
     private static let livenessBound = Interval.seconds(1_500)
 
+    /// Events at one instant: far beyond what all nodes together do at once.
+    private static let stepsOfInstantMax = 1_000_000
+    private var stepsOfInstant = 0
+
     init(_ options: SimulationOptions, trace: Trace) {
         self.options = options
         self.trace = trace
@@ -67,7 +71,7 @@ final class World {
         builtNetwork = Network(world: self, nodes: nodes)
         builtAuditor = Auditor(world: self, nodes: nodes)
         let scheduler = SchedulerNode(0, world: self)
-        scheduler.policy = setting.policy
+        scheduler.begin(setting)
         builtScheduler = scheduler
         for (number, offer) in setting.workers.enumerated() {
             workers.append(WorkerNode(1 + number, offer: offer, world: self))
@@ -148,6 +152,10 @@ final class World {
             if isHealed, steps % 16 == 0, hasEnded() { return }
             guard let (instant, happening) = queue.takeNext() else {
                 return complain("nothing happens any more", auditor.someOpenTask)
+            }
+            stepsOfInstant = instant == now ? stepsOfInstant + 1 : 0
+            if stepsOfInstant > Self.stepsOfInstantMax {
+                return complain("a loop turns without end, and time stands still", auditor.someOpenTask)
             }
             now = instant
             if now > deadline { return complainOfDelay() }
