@@ -85,7 +85,7 @@ extension IsthmusError: CustomStringConvertible {
         case .swift(let failure): "\(failure.task) threw \(failure.type): \(failure.message)"
         case .executorCrashed(let task): "\(task) killed its executor. \(task.explanation)"
         case .memoryLimit(let task): "\(task) was over the memory limit. \(task.explanation)"
-        case .timedOut(let task): "\(task) ran for longer than its timeout. \(task.explanation)"
+        case .timedOut(let task): "\(task) ran out of time. \(task.explanation)"
         case .cancelled(let task): "\(task) was cancelled. \(task.explanation)"
         case .lost(let task): "\(task) was lost. \(task.explanation)"
         case .dependencyFailed(let task):
