@@ -60,7 +60,7 @@ import Testing
             }
             #expect("\(try #require(error))".contains("deadline"))
         }
-        await long.cancel()
+        long.cancel()
     }
 
     @Test func `What no worker offers is refused with the reason`() async throws {
