@@ -77,7 +77,8 @@ extension Scheduler {
         while let timer = timers.heap.first {
             let isValid = isValid(timer)
             if isValid, timer.at > now { return true }
-            if left == 0 { return false }
+            // What is left may be void and far away; only what is due is waited for.
+            if left == 0 { return timer.at > now }
             left -= 1
             _ = timers.heap.popFirst()
             if !isValid {

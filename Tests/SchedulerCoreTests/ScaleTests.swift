@@ -118,6 +118,24 @@ import Testing
         #expect(world.scheduler.checkInvariants() == nil)
     }
 
+    /// Cleaning up after tasks that ended before their deadline keeps nobody from being placed.
+    @Test func voidDeadlinesDoNotHoldUpTheNextTask() {
+        var world = World(slots: 1)
+        for hours in [2, 1] as [UInt32] {
+            for _ in 0..<(2 * Limits.timersPerTurnMax) {
+                guard
+                    case .admitted(let task) = world.submit(
+                        after: [], TaskOptions(deadlineMilliseconds: hours * 3_600_000))
+                else { continue }
+                guard hours == 1 else { continue }
+                world.scheduler.absorb(
+                    .cancelRequested(task, alsoRunning: false), now: .origin, into: &world.actions)
+            }
+        }
+        world.scheduler.decide(now: .origin, into: &world.actions)
+        #expect(world.scheduler.status().counters.assigned > 0)
+    }
+
     /// Deadlines that pass together take several turns, and nothing is placed before the last of them.
     @Test func aHundredThousandDeadlinesPassInBoundedTurns() {
         var world = World(slots: 1)

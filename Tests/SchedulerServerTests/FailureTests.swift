@@ -28,6 +28,37 @@ import Wire
         try await cluster.stop()
     }
 
+    /// Its tasks go over many turns; its functions stay until the last of them.
+    @Test func aLargeSessionIsDroppedWhileOthersAreServed() async throws {
+        let cluster = try await TestCluster()
+        let worker = try TestWorker(cluster).connected()
+        let large = try TestClient(cluster).connected()
+        try large.define(1, name: "math:hypot")
+        for sequence in 1...UInt64(3 * Limits.dropsPerTurnMax) {
+            large.submit(sequence, function: 1, after: sequence % 2 == 0 ? [sequence - 1] : [])
+        }
+        try large.peer.flush()
+        _ = try worker.assignment()
+        try await eventually("all tasks have arrived") {
+            try await cluster.control.status().counters.submitted == UInt64(3 * Limits.dropsPerTurnMax)
+        }
+        try large.peer.close()
+        _ = try worker.peer.next(.forgetSession)
+        _ = worker.peer.takeAll()
+
+        let other = try TestClient(cluster).connected()
+        other.submit(1)
+        try other.peer.flush()
+        worker.finish(try worker.assignment(), [1])
+        try worker.peer.flush()
+        #expect(try other.outcome().head.status == .value)
+        try await eventually("the large session is gone") {
+            let status = try await cluster.control.status()
+            return status.clients == 1 && status.tasks.waiting + status.tasks.ready + status.tasks.kept <= 1
+        }
+        try await cluster.stop()
+    }
+
     @Test func whatAWorkerHeldRunsElsewhereWhenItGoes() async throws {
         let cluster = try await TestCluster()
         let first = try TestWorker(cluster, name: "first").connected()
