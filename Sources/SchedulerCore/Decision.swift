@@ -4,8 +4,8 @@
 // which had the least time of workers (`FairShares`), in whichever of the queues (one per requirement) it is
 // in front; queues that are equal in this take turns. A queue whose requirement finds no worker is out for
 // this turn, since placing only makes workers fuller. What must wait for a free slot (a long task, or one
-// that must not start twice) holds up its queue until there is one. What has waited very long goes in between
-// (`Aging`).
+// that must not start twice) holds up its queue until there is one, and what would be held ahead of it. What
+// has waited very long goes in between (`Aging`).
 //
 // Taking back: after placing, a free slot means that nothing ready fits it. If another worker holds attempts
 // behind its running ones, half of these are asked back, the newest first, and return to the front of their
@@ -24,6 +24,7 @@ extension Scheduler {
             level -= 1
         }
         aged.removeAll(keepingCapacity: true)
+        heldUp.removeAll(keepingCapacity: true)
     }
 
     private mutating func place(level: Int, now: Instant, into actions: inout [Action]) {
@@ -60,12 +61,28 @@ extension Scheduler {
         // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
         // not held ahead.
         let freeSlotOnly = weight >= Estimates.weightOfLong || !row.flags.contains(.idempotent)
-        let worker = placement.choose(row.requirement, freeSlotOnly: freeSlotOnly)
+        let worker = worker(for: row.requirement, freeSlotOnly: freeSlotOnly)
         guard worker != .none else { return false }
         let charge = isConversion ? Estimates.ofUnknown : estimates.expected(row.function)
         queues.popFront(lane: lane, charge: charge, now: now, &tasks)
         hold(task, by: worker, weight: weight, charged: charge, now: now, into: &actions)
         return true
+    }
+
+    /// The worker for the next task. One that needs a free slot and finds none is not overtaken: for the rest
+    /// of the turn nothing is held ahead where it could run, or its slot would never be free.
+    private mutating func worker(for requirement: UInt32, freeSlotOnly: Bool) -> UInt32 {
+        let worker = placement.choose(requirement, freeSlotOnly: freeSlotOnly)
+        if freeSlotOnly {
+            let isNew = heldUp.count < Limits.heldUpRequirementsMax && !heldUp.contains(requirement)
+            if worker == .none, isNew, placement.isServed(requirement) { heldUp.append(requirement) }
+            return worker
+        }
+        guard worker != .none, workers[worker].held.count >= workers[worker].slots else { return worker }
+        for other in heldUp where placement.requirements(of: worker).contains(other) {
+            return placement.choose(requirement, freeSlotOnly: true)
+        }
+        return worker
     }
 
     private mutating func hold(

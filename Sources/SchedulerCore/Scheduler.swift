@@ -47,6 +47,8 @@ package struct Scheduler: ~Copyable {
     /// Queues of a level that may still place something, and lanes that have aged; used within `decide` only.
     var candidates = MinHeap<QueueEntry>()
     var aged: [UInt32] = []
+    /// Requirements of tasks that wait for a free slot; used within `decide` only.
+    var heldUp: [UInt32] = []
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 

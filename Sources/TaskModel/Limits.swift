@@ -110,6 +110,9 @@ package enum Limits {
     /// Of so many placements one goes to what has aged: what is urgent keeps the rest of the workers, and
     /// what has aged gets through in four times the time.
     package static let agedPlacementEvery = 4
+    /// Requirements whose tasks wait for a free slot, in one turn, for which others are not held ahead: the
+    /// first in order; each is asked about whenever a task would be held ahead.
+    package static let heldUpRequirementsMax = 16
     /// Time of slots that a session may be behind the others without losing its claim to it.
     package static let fairShareLagMax = Interval.seconds(1)
 

@@ -100,6 +100,21 @@ import Testing
         #expect(cluster.ends[fifth] != nil)
     }
 
+    /// What must have a free slot is not overtaken by what is held ahead.
+    @Test(arguments: [0, 3] as [Int8])
+    func aTaskThatNeedsAFreeSlotGetsIt(priority: Int8) {
+        var cluster = VirtualCluster(lengths: [.milliseconds(1), .milliseconds(5)])
+        cluster.openWorker(slots: 4, provides: [0, 1])
+        let (a, b) = (cluster.openSession(), cluster.openSession())
+        cluster.submit(a, 50_000, function: 0)
+        cluster.run(for: .seconds(1))
+        let asked = cluster.now
+        let task = cluster.submit(b, 1, function: 1, needs: 1, priority: priority, idempotent: false)
+        cluster.run(for: .seconds(1))
+        #expect(cluster.ends[task] ?? .distantFuture <= asked + .milliseconds(20))
+        #expect(cluster.ready > 0)
+    }
+
     /// What has aged has its part, and what is urgent keeps the rest.
     @Test func whatIsUrgentKeepsMostOfTheTime() {
         var cluster = VirtualCluster(lengths: [.milliseconds(10)])
