@@ -1,4 +1,4 @@
-// Once per turn: place what is ready, then take work back for workers that have nothing to do.
+// Once per turn: place what is ready.
 //
 // Placing goes from the most urgent priority to the least. Within one, the next task is that of the session
 // which had the least time of workers (`FairShares`), in whichever of the queues (one per requirement) it is
@@ -6,11 +6,6 @@
 // this turn, since placing only makes workers fuller. What must wait for a free slot (a long task, or one
 // that must not start twice) holds up its queue until there is one, and what would be held ahead of it. What
 // has waited very long goes in between (`Aging`).
-//
-// Taking back: after placing, a free slot means that nothing ready fits it. If another worker holds attempts
-// behind its running ones, half of these are asked back, the newest first, and return to the front of their
-// queues. It is bounded, and no ping-pong: each time needs a free slot that could run the task, enough
-// waiting work to be worth it, and a task is asked back at most `Limits.stealsPerTaskMax` times.
 
 import TaskModel
 
@@ -61,7 +56,7 @@ extension Scheduler {
         // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
         // not held ahead.
         let freeSlotOnly = weight >= Estimates.weightOfLong || !row.flags.contains(.idempotent)
-        let worker = worker(for: row.requirement, freeSlotOnly: freeSlotOnly)
+        let worker = worker(for: row, freeSlotOnly: freeSlotOnly)
         guard worker != .none else { return false }
         let charge = isConversion ? Estimates.ofUnknown : estimates.expected(row.function)
         queues.popFront(lane: lane, charge: charge, now: now, &tasks)
@@ -71,8 +66,9 @@ extension Scheduler {
 
     /// The worker for the next task. One that needs a free slot and finds none is not overtaken: for the rest
     /// of the turn nothing is held ahead where it could run, or its slot would never be free.
-    private mutating func worker(for requirement: UInt32, freeSlotOnly: Bool) -> UInt32 {
-        let worker = placement.choose(requirement, freeSlotOnly: freeSlotOnly)
+    private mutating func worker(for task: TaskRecord, freeSlotOnly: Bool) -> UInt32 {
+        let requirement = task.requirement
+        let worker = choose(task, freeSlotOnly: freeSlotOnly)
         if freeSlotOnly {
             let isNew = heldUp.count < Limits.heldUpRequirementsMax && !heldUp.contains(requirement)
             if worker == .none, isNew, placement.isServed(requirement) { heldUp.append(requirement) }
@@ -80,7 +76,7 @@ extension Scheduler {
         }
         guard worker != .none, workers[worker].held.count >= workers[worker].slots else { return worker }
         for other in heldUp where placement.requirements(of: worker).contains(other) {
-            return placement.choose(requirement, freeSlotOnly: true)
+            return choose(task, freeSlotOnly: true)
         }
         return worker
     }
@@ -92,6 +88,7 @@ extension Scheduler {
         tasks[task].attempt += 1
         tasks.append(task, to: &workers[worker].held)
         workers[worker].load += weight
+        takeRoom(of: task, on: worker)
         refresh(worker)
         let session = tasks[task].session
         sessions[session].remember(worker: worker)
@@ -119,58 +116,5 @@ extension Scheduler {
         holding.since = now
         tasks.enter(.assigned(holding), slot.index)
         actions.append(.assign(slot, attempt: attempt, to: workers.slot(holding.worker)))
-    }
-
-    // MARK: Taking back
-
-    mutating func takeBack(into actions: inout [Action]) {
-        guard placement.freeSlots > 0, placement.excessCount > 0 else { return }
-        var budget = Limits.stealsPerTurnMax
-        for thief in 0..<placement.classCount where placement.freeSlots(ofClass: thief) > 0 {
-            for owner in 0..<placement.classCount where budget > 0 {
-                let victim = placement.victim(ofClass: owner)
-                guard victim != .none, isWorthwhile(victim) else { continue }
-                budget -= takeBack(from: victim, for: thief, atMost: budget, into: &actions)
-            }
-        }
-    }
-
-    /// Short work in front of a worker is done before a message has come and gone; unless what runs is long.
-    private func isWorthwhile(_ victim: UInt32) -> Bool {
-        let row = workers[victim]
-        if row.started >= row.slots { return true }
-        let waiting = UInt64(row.load) * UInt64(row.excess) / UInt64(row.held.count)
-        return waiting * UInt64(Estimates.unit) >= UInt64(Limits.stealWorkMin.nanoseconds)
-    }
-
-    /// Half of what waits there, but no more than the thief's free slots can hold.
-    private mutating func takeBack(
-        from victim: UInt32, for thief: UInt32, atMost budget: Int, into actions: inout [Action]
-    ) -> Int {
-        let row = workers[victim]
-        let wanted = min((row.excess + 1) / 2, UInt32(budget))
-        let weightMax = placement.freeSlots(ofClass: thief) * Estimates.weightOfUnknown
-        var (taken, weight): (UInt32, UInt32) = (0, 0)
-        // The oldest ones run. What cannot be taken is passed over, within reason.
-        var left = min(row.held.count - row.slots, 2 * wanted + 64)
-        var task = row.held.tail
-        while left > 0, taken < wanted, weight < weightMax {
-            let row = tasks[task]
-            left -= 1
-            if isTakeable(row), placement.canRun(row.requirement, ofClass: thief) {
-                weight += row.phase.holding?.weight ?? 0
-                taken += 1
-                tasks[task].steals += 1
-                retract(task, from: victim, into: &actions)
-            }
-            task = row.previous
-        }
-        return Int(taken)
-    }
-
-    private func isTakeable(_ row: TaskRecord) -> Bool {
-        guard case .assigned = row.phase, row.steals < Limits.stealsPerTaskMax, sessions[row.session].isOpen
-        else { return false }
-        return row.flags.isDisjoint(with: [.started, .retracting]) && row.flags.isDisjoint(with: .unwanted)
     }
 }

@@ -19,7 +19,7 @@ extension Scheduler {
         }
         return violationOfTasks() ?? violationOfTimers() ?? violationOfVoidTimers()
             ?? violationOfEdges() ?? violationOfQueues() ?? violationOfWorkers()
-            ?? violationOfSessions()
+            ?? violationOfSessions() ?? violationOfReservations()
     }
 
     private func violationOfTasks() -> InvariantViolation? {
@@ -184,7 +184,8 @@ extension Scheduler {
             {
                 return InvariantViolation(rule: "a worker's load is counted", row: worker)
             }
-            if !record.isDraining, count < record.slots { free += Int(record.slots - count) }
+            if let violation = violationOfResources(worker) { return violation }
+            if !record.isDraining { free += freeSlots(worker) }
             held += Int(count)
         }
         let (recording, assigned) = (TaskPhase.recording.rawValue, TaskPhase.assigned.rawValue)

@@ -27,22 +27,28 @@ extension Scheduler {
     // MARK: Workers
 
     /// A worker joins. At most `Limits.workersMax` at once; the caller refuses more.
+    /// - Parameters:
+    ///   - slots: how many attempts it runs at once.
+    ///   - provides: bases of requirements, that is, the executors that it has.
+    ///   - resources: what its attempts share; one cpu per slot if nothing is said.
     package mutating func openWorker(
-        _ id: SessionID, slots: UInt32, provides: [RequirementID]
+        _ id: SessionID, slots: UInt32, provides: [RequirementID], resources: Resources? = nil,
+        labels: [UInt32] = []
     ) -> WorkerSlot {
         precondition(workers.openCount < Limits.workersMax, "workers within Limits.workersMax")
         let worker = workers.open(id, slots: slots)
-        placement.add(worker, provides: provides, load: load(worker))
+        let offer = Offer(
+            provides: provides.map(\.rawValue).sorted(),
+            resources: resources ?? Resources(cpu: UInt64(slots) * Resources.plain[Resources.cpu]),
+            labels: labels)
+        placement.add(worker, offer, demands, load: load(worker))
         return workers.slot(worker)
     }
 
     /// The worker meets a requirement that was unknown when it joined.
     package mutating func extendWorker(_ slot: WorkerSlot, provides requirement: RequirementID) {
         guard workers.isCurrent(slot), !workers[slot.index].isDraining else { return }
-        var provides = [requirement]
-        for known in placement.requirements(of: slot.index) { provides.append(RequirementID(known)) }
-        placement.remove(slot.index)
-        placement.add(slot.index, provides: provides, load: load(slot.index))
+        placement.extend(slot.index, provides: requirement.rawValue, demands)
     }
 
     /// The worker is lost, or said goodbye: what it held runs elsewhere, or ends. O(what it held).

@@ -141,6 +141,11 @@ extension Scheduler {
     private func explainReady(_ row: TaskRecord) -> Explanation {
         let requirement = RequirementID(row.requirement)
         let (providers, slots) = (placement.providerCount(row.requirement), placement.slots(row.requirement))
+        if providers > 0, !demands.isPlain(row.requirement) {
+            let kept = placement.reservation(of: row.requirement)
+            return .waitsForResources(
+                requirement, workers: providers, keptFree: kept == .none ? nil : workers.slot(kept))
+        }
         if providers > 0 {
             let lane = queues.lanes[Int(row.lane)]
             return .waitsForSlot(

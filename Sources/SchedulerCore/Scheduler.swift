@@ -28,7 +28,8 @@ package struct Scheduler: ~Copyable {
     var sessions = SessionTable()
     var workers = WorkerTable()
     var queues = ReadyQueues()
-    var placement = LeastLoadedPlacement()
+    var placement = Placement()
+    var demands = Demands()
     var estimates = Estimates()
     var unserved = UnservedRequirements()
     var log = RecordLog()
@@ -52,6 +53,7 @@ package struct Scheduler: ~Copyable {
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 
+    package var strategy = PlacementStrategy.combined
     /// How long a ready task that no connected worker can run waits before it is refused; zero: for ever.
     package var unservableGrace = Limits.unservableGrace
 
@@ -81,8 +83,11 @@ package struct Scheduler: ~Copyable {
         if !closing.isEmpty { dropClosed(into: &actions) }
         // While deadlines that passed are not dealt with, nothing starts: it might be one of them.
         if fireTimers(now: now, into: &actions) {
+            if !placement.reservations.isEmpty { dropReservations() }
             place(now: now, into: &actions)
-            takeBack(into: &actions)
+            // What was kept free may have room for more than the task that it was kept for.
+            if placement.takeFreed() { place(now: now, into: &actions) }
+            if strategy.takesBack { takeBack(into: &actions) }
         }
         refuseUnserved(now: now, into: &actions)
         flushAccepts(into: &actions)

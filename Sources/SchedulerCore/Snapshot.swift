@@ -121,6 +121,8 @@ package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     /// Workers meet it, but all hold as much as they may. `ahead` tasks at most are in front of it in its
     /// session's queue, and `sessions` sessions share the workers in turn.
     case waitsForSlot(RequirementID, workers: UInt32, slots: UInt32, ahead: UInt32, sessions: UInt32)
+    /// Workers have what it asks for, and other tasks have it now; one worker may be kept free for it.
+    case waitsForResources(RequirementID, workers: UInt32, keptFree: WorkerSlot?)
     /// Its dispatch to this worker is being recorded, because it is not idempotent.
     case recordsDispatch(WorkerSlot)
     /// The worker holds it and has not said that it started.

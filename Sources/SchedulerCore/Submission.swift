@@ -148,7 +148,8 @@ extension Scheduler {
     }
 
     /// The task that makes the neutral form of a pickled value, created when it is first needed. Whoever
-    /// could make the pickle can read it, so it has the requirement of the task whose value it converts.
+    /// could make the pickle can read it, so it has the requirement of the task whose value it converts, but
+    /// for what that task asked for beyond an executor.
     mutating func conversion(of producer: UInt32, for consumer: UInt32, now: Instant) -> UInt32 {
         guard var ending = tasks[producer].phase.ending else {
             preconditionFailure("only a value is converted")
@@ -156,7 +157,8 @@ extension Scheduler {
         if ending.conversion != .none { return ending.conversion }
         let made = tasks[producer]
         let options = TaskOptions(priority: tasks[consumer].priority)
-        let task = makeTask(made.session, made.function, made.requirement, options, now: now)
+        let requirement = demands.base(made.requirement)
+        let task = makeTask(made.session, made.function, requirement, options, now: now)
         tasks[task].flags.formUnion([.conversion, .released])
         tasks[task].source = producer
         tasks[task].sequence = Self.internalBit | UInt64(tasks[task].generation) << 32 | UInt64(task)

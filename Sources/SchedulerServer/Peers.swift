@@ -57,6 +57,8 @@ final class ClientPeer {
     var acceptedSent: UInt64 = 0
     var started: [AttemptID] = []
     var isDirty = false
+    /// Requirements of the option sets that it has used with wishes for their placement.
+    var refinements: [RefinementKey: RequirementID] = [:]
     /// Something else goes to it in this turn.
     var hasMail = false
     /// Its session is over; workers were told to forget all of it.
@@ -86,6 +88,8 @@ final class WorkerPeer {
     let labels: String
     let slots: UInt32
     let memoryLimit: UInt64
+    /// What its attempts share.
+    let resources: Resources
     var lastHeard: Instant
 
     var reportedRunning = 0
@@ -100,8 +104,9 @@ final class WorkerPeer {
 
     init(
         handle: SessionHandle, slot: WorkerSlot, link: OutgoingLink, about: PeerDescription, hello: Hello,
-        slots: UInt32, now: Instant
+        slots: UInt32, resources: Resources, now: Instant
     ) {
+        self.resources = resources
         self.handle = handle
         self.slot = slot
         self.link = link

@@ -1,3 +1,4 @@
+package import SchedulerCore
 package import TaskModel
 
 /// What a scheduler is told at its start.
@@ -19,6 +20,7 @@ package struct SchedulerConfiguration: Sendable {
     package var clientLease = Limits.clientLease
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
+    package var placement = PlacementStrategy.combined
     /// How long a task that none of the connected workers can run waits; zero: for ever.
     package var unservableGrace = Limits.unservableGrace
 
@@ -34,5 +36,15 @@ package struct SchedulerConfiguration: Sendable {
         self.sessionTasks = sessionTasks
         self.sessionBytes = sessionBytes
         self.stopTimeout = stopTimeout
+    }
+}
+
+extension SchedulerConfiguration {
+    /// Names of the strategies of placement.
+    package static var placements: [String] { PlacementStrategy.allCases.map(\.rawValue) }
+
+    /// A name that is none of these changes nothing.
+    package mutating func place(by name: String) {
+        placement = PlacementStrategy(rawValue: name) ?? placement
     }
 }

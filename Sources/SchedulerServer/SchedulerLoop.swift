@@ -69,6 +69,7 @@ struct SchedulerLoop: ~Copyable {
         now = MonotonicClock.now
         startedAt = now
         core.unservableGrace = configuration.unservableGrace
+        core.strategy = configuration.placement
     }
 
     private static var mailboxToken: UInt64 { 1 }

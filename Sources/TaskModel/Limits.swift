@@ -142,6 +142,22 @@ package enum Limits {
 
     // MARK: Workers and executors
 
+    /// Kinds of resources: cpu, memory, gpu and what operators name. The vector of a worker is compared for
+    /// each task that asks for resources, so it is short.
+    package static let resourceKindsMax = 16
+    /// Of one kind, in its unit: a worker's attempts together stay far from 64 bits.
+    package static let resourceAmountMax: UInt64 = 1 << 50
+    /// Different combinations of resources and labels that tasks ask for. Each is compared with each worker
+    /// once; a client that computes a different amount for each task should round it.
+    package static let refinementsMax = 4_096
+    /// Workers looked at for one task that asks for resources, so that one decision stays short.
+    package static let placementProbesMax = 64
+    /// Workers that are kept free at once for tasks that find no room.
+    package static let reservationsMax = 16
+    package static let labelsPerWorkerMax = 64
+    /// Different labels that a scheduler has met.
+    package static let labelsMax = 65_536
+
     package static let workersMax = 65_535
     package static let slotsPerWorkerMax = 1_024
     /// Attempts that a worker holds beyond those running, per slot, when tasks are short.

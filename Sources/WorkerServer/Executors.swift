@@ -228,6 +228,9 @@ extension WorkerLoop {
         }
         let labels = configuration.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         if !labels.isEmpty { fields.append(Field("labels", .string(labels.joined(separator: "\n")))) }
+        for (name, amount) in configuration.resources.sorted(by: { $0.key < $1.key }) {
+            fields.append(Field("resource.\(name)", .unsigned(amount)))
+        }
         if let memory = configuration.executorMemoryMax { fields.append(Field("memory", .unsigned(memory))) }
         return fields
     }

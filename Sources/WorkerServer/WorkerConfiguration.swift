@@ -20,7 +20,10 @@ package struct WorkerConfiguration: Sendable {
     package var executorMemoryMax: UInt64?
     /// Shown in listings.
     package var name: String
-    /// Free words about this worker, shown in listings.
+    /// What running tasks share, by name: memory in bytes, everything else in thousandths. One cpu per slot
+    /// if `cpu` is not named.
+    package var resources: [String: UInt64]
+    /// Words about this worker, shown in listings; tasks may ask for them or avoid them.
     package var labels: [String: String]
     /// Executors kept warm beside those of the slots, once one has been lost.
     package var spares: Int
@@ -43,6 +46,7 @@ package struct WorkerConfiguration: Sendable {
         self.bridge = bridge
         executorMemoryMax = nil
         name = ""
+        resources = [:]
         labels = [:]
         spares = 1
         drainTimeout = .seconds(30)

@@ -44,9 +44,12 @@ struct Auditor {
     private(set) var lastNumber: UInt64 = 0
     private var now = Instant.origin
     private var closedSessions: Set<SessionID> = []
-    private var openWorkers: [WorkerSlot: Set<UInt32>] = [:]
+    private(set) var openWorkers: [WorkerSlot: AuditedWorker] = [:]
+    /// What each worker holds, and may have held before.
+    var heldBy: [WorkerSlot: [TaskSlot]] = [:]
+    private(set) var demands: [UInt32: Demand] = [:]
     private var draining: Set<WorkerSlot> = []
-    private var needs: [TaskSlot: UInt32] = [:]
+    private(set) var needs: [TaskSlot: UInt32] = [:]
 
     mutating func complain(_ text: String) { complaints.append(text) }
 
@@ -77,7 +80,8 @@ struct Auditor {
     /// The scheduler has just decided.
     mutating func decided(now: Instant) { self.now = now }
 
-    mutating func opened(_ worker: WorkerSlot, provides: Set<UInt32>) { openWorkers[worker] = provides }
+    mutating func opened(_ worker: WorkerSlot, _ offer: AuditedWorker) { openWorkers[worker] = offer }
+    mutating func defined(_ requirement: UInt32, _ demand: Demand) { demands[requirement] = demand }
     mutating func drained(_ worker: WorkerSlot) { draining.insert(worker) }
 
     mutating func closed(_ worker: WorkerSlot) {
@@ -202,7 +206,7 @@ struct Auditor {
         let able = openWorkers.filter { !draining.contains($0.key) }
         if status != .refused { complain("\(name(slot)) is unservable and ended as \(status)") }
         if able.isEmpty { complain("\(name(slot)) was refused without a worker to judge by") }
-        if let need = needs[slot], able.contains(where: { $0.value.contains(need) }) {
+        if let need = needs[slot], able.contains(where: { $0.value.serves(need, demands[need]) }) {
             complain("\(name(slot)) was refused, and a worker could run it")
         }
     }
@@ -228,7 +232,7 @@ struct Auditor {
         tasks[slot] = Record(
             id: origin.id, dependencies: [source], isIdempotent: true, retries: 0, deadline: nil,
             backoff: (0, 0), isInternal: true)
-        needs[slot] = needs[source]
+        if let need = needs[source] { needs[slot] = demands[need]?.base.rawValue ?? need }
         slots.append(slot)
     }
 
@@ -246,7 +250,7 @@ struct Auditor {
         if record.isIdempotent, record.deadline ?? .distantFuture <= now {
             complain("\(record.id) was assigned after its deadline")
         }
-        if let need = needs[slot], openWorkers[worker]?.contains(need) != true {
+        if let need = needs[slot], openWorkers[worker]?.serves(need, demands[need]) != true {
             complain("\(record.id) was assigned to a worker that cannot run it")
         }
         if draining.contains(worker), record.isIdempotent {
@@ -267,6 +271,7 @@ struct Auditor {
         tasks[slot]?.holder = worker
         tasks[slot]?.attempt = attempt
         tasks[slot]?.mayHaveStarted = true
+        checkRoom(worker, for: slot)
     }
 
     private mutating func ended(_ slot: TaskSlot, _ status: OutcomeStatus) {

@@ -43,6 +43,7 @@ struct RandomDriver: ~Copyable {
     private var workers: [Worker] = []
     private var sessions: [Session] = []
     private var oldReports: [AttemptReport] = []
+    private var refined: Set<UInt32> = []
     private var opened: UInt64 = 0
     private var lot: [Step] = []
     private(set) var story: [String] = []
@@ -52,6 +53,7 @@ struct RandomDriver: ~Copyable {
     init(seed: UInt64) {
         random = RandomNumbers(seed: seed)
         if random.percent(50) { scheduler.dropsPerTurnMax = 1 + random.below(20) }
+        scheduler.strategy = PlacementStrategy.allCases[Int(seed / 2) % PlacementStrategy.allCases.count]
         if seed % 3 == 0 { scheduler.unservableGrace = .milliseconds(20) }
         for (step, weight) in zip(Step.allCases, Self.weights) {
             let isEssential = step == .submit || step == .decide || step == .finish || step == .record
@@ -128,7 +130,7 @@ struct RandomDriver: ~Copyable {
                 backoffMilliseconds: random.percent(50) ? UInt32(1 + random.below(20)) : 0,
                 backoffMaxMilliseconds: random.percent(20) ? UInt32(1 + random.below(40)) : 0,
                 deadlineMilliseconds: random.percent(8) ? UInt32(1 + random.below(400)) : 0)
-            let requirement = UInt32(random.below(Self.requirements))
+            let requirement = requirement()
             var producers: [TaskSlot] = []
             for dependency in dependencies {
                 if let slot = scheduler.task(sessions[which].slot, sequence: dependency) {
@@ -196,7 +198,6 @@ struct RandomDriver: ~Copyable {
 
 extension RandomDriver {
     private mutating func openWorker() {
-        opened += 1
         let slots = 1 + random.below(4)
         var provides: [RequirementID] = []
         for requirement in 0..<Self.requirements where random.percent(60) {
@@ -206,9 +207,49 @@ extension RandomDriver {
     }
 
     private mutating func openWorker(slots: Int, provides: [RequirementID]) {
-        let slot = scheduler.openWorker(SessionID(0xe000 + opened), slots: UInt32(slots), provides: provides)
-        auditor.opened(slot, provides: Set(provides.map(\.rawValue)))
+        var resources = Resources(cpu: UInt64(slots) * [500, 1_000, 1_000, 2_000][random.below(4)])
+        resources[Resources.memory] = 1_000
+        resources[Resources.gpu] = UInt64(random.below(3)) * 1_000
+        resources[Resources.firstCustom] = UInt64(random.below(2)) * 1_000
+        openWorker(slots: slots, provides: provides, resources, labels: random.percent(50) ? [0] : [])
+    }
+
+    private mutating func openWorker(
+        slots: Int, provides: [RequirementID], _ resources: Resources, labels: [UInt32]
+    ) {
+        opened += 1
+        let slot = scheduler.openWorker(
+            SessionID(0xe000 + opened), slots: UInt32(slots), provides: provides, resources: resources,
+            labels: labels)
+        auditor.opened(
+            slot,
+            AuditedWorker(
+                slots: slots, provides: Set(provides.map(\.rawValue)), resources: resources,
+                labels: Set(labels)))
         workers.append(Worker(slot: slot, slots: slots))
+    }
+
+    /// A base, or one of the refinements, which come into being when they are first asked for.
+    private mutating func requirement() -> UInt32 {
+        let base = UInt32(random.below(Self.requirements))
+        guard random.percent(30) else { return base }
+        let which = random.below(8)
+        let requirement = UInt32(Self.requirements * (1 + which)) + base
+        guard refined.insert(requirement).inserted else { return requirement }
+        var demand = Demand(base: RequirementID(base))
+        switch which {
+        case 0: demand.resources[Resources.cpu] = 2_000
+        case 1: demand.resources[Resources.cpu] = 500
+        case 2: demand.resources[Resources.gpu] = 1_000
+        case 3: demand.resources[Resources.memory] = 600
+        case 4: demand.resources[Resources.firstCustom] = 1_000
+        case 5: demand.labels = [0]
+        case 6: demand.isSpread = true
+        default: demand.avoids = [0]
+        }
+        scheduler.refine(RequirementID(requirement), demand)
+        auditor.defined(requirement, demand)
+        return requirement
     }
 
     private mutating func loseWorker() {
@@ -336,10 +377,17 @@ extension RandomDriver {
         for index in workers.indices where workers[index].slot == worker { body(&workers[index].held) }
     }
 
-    /// No more faults: a worker that can run everything, a store that confirms, and clients that let go.
+    /// No more faults: workers that can run everything, a store that confirms, and clients that let go.
     private mutating func makePeace() {
-        opened += 1
-        openWorker(slots: 4, provides: (0..<Self.requirements).map { RequirementID(UInt32($0)) })
+        var plenty = Resources(cpu: 4_000)
+        plenty[Resources.memory] = 1_000
+        plenty[Resources.gpu] = 1_000
+        plenty[Resources.firstCustom] = 1_000
+        for labels in [[0], []] as [[UInt32]] {
+            openWorker(
+                slots: 4, provides: (0..<Self.requirements).map { RequirementID(UInt32($0)) }, plenty,
+                labels: labels)
+        }
         var rounds = 0
         while rounds < 2_000, auditor.complaints.isEmpty {
             rounds += 1

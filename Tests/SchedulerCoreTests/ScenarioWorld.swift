@@ -16,6 +16,7 @@ struct ScenarioWorld: ~Copyable {
     private var taskNames: [TaskSlot: String] = [:]
     private var requirements: [String] = []
     private var functions: [String] = []
+    private var labels: [String] = []
     private var storeIsManual = false
     private var recordedUpTo: UInt64 = 0
 
@@ -56,6 +57,18 @@ struct ScenarioWorld: ~Copyable {
             scheduler.dropsPerTurnMax = Int(try command.number(0))
         case "store":
             storeIsManual = true
+        case "demand":
+            let base = requirement(command.value("of") ?? "py")
+            let demand = Demand(
+                base: base, resources: try resources(command, .plain),
+                labels: words(command, "labels").map { label($0) },
+                avoids: words(command, "avoids").map { label($0) }, isSpread: command.has("spread"))
+            scheduler.refine(requirement(try command.first()), demand)
+        case "strategy":
+            guard let strategy = PlacementStrategy(rawValue: try command.first()) else {
+                throw ScenarioError("unknown strategy")
+            }
+            scheduler.strategy = strategy
         case "grace":
             scheduler.unservableGrace = try command.interval(at: 0) ?? .zero
         case "wakeup":
@@ -86,11 +99,13 @@ struct ScenarioWorld: ~Copyable {
         case "worker":
             let id = SessionID(UInt64(0xe000 + workers.count))
             names[id] = name
+            let slots = UInt32(command.value("slots") ?? "1") ?? 1
             workers[name] = scheduler.openWorker(
-                id, slots: UInt32(command.value("slots") ?? "1") ?? 1,
+                id, slots: slots,
                 provides: (command.value("provides") ?? "py").split(separator: ",").map {
                     requirement(String($0))
-                })
+                }, resources: try resources(command, Resources(cpu: UInt64(slots) * 1_000)),
+                labels: words(command, "labels").map { label($0) })
         case "extend":
             scheduler.extendWorker(try worker(name), provides: requirement(try command.argument(1)))
         case "lose":
@@ -251,6 +266,30 @@ extension ScenarioWorld {
         return RequirementID(UInt32(requirements.count - 1))
     }
 
+    private func words(_ command: Command, _ key: String) -> [String] {
+        (command.value(key) ?? "").split(separator: ",").map(String.init)
+    }
+
+    private mutating func label(_ name: String) -> UInt32 {
+        if let index = labels.firstIndex(of: name) { return UInt32(index) }
+        labels.append(name)
+        return UInt32(labels.count - 1)
+    }
+
+    /// `cpu=2 gpu=1 memory=100 licence=1`: memory in bytes, the others whole or in thousandths (`500m`).
+    private func resources(_ command: Command, _ defaults: Resources) throws -> Resources {
+        var resources = defaults
+        for (kind, name) in ["cpu", "memory", "gpu", "licence"].enumerated() {
+            guard let text = command.value(name) else { continue }
+            let isFine = kind == Resources.memory || text.hasSuffix("m")
+            guard let amount = UInt64(text.hasSuffix("m") ? text.dropLast() : text[...]) else {
+                throw ScenarioError("\(text) is no amount")
+            }
+            resources[kind] = isFine ? amount : amount * 1_000
+        }
+        return resources
+    }
+
     private mutating func function(_ name: String) -> FunctionKey {
         if let index = functions.firstIndex(of: name) { return FunctionKey(UInt32(index)) }
         functions.append(name)
@@ -331,6 +370,9 @@ extension ScenarioWorld {
         case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
             return
                 "waits for a slot; \(workers) workers, \(slots) slots, \(ahead) ahead, \(sessions) sessions"
+        case .waitsForResources(let requirement, let workers, let kept):
+            let free = kept.map { ", \(name($0)) is kept free" } ?? ""
+            return "waits for \(requirements[Int(requirement.rawValue)]); \(workers) workers have it\(free)"
         case .recordsDispatch(let worker): return "records its dispatch to \(name(worker))"
         case .held(let worker, let attempt, let since):
             return "held by \(name(worker)), attempt \(attempt), since \(since.nanoseconds / 1_000_000) ms"

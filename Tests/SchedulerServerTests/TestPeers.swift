@@ -154,14 +154,14 @@ struct TestWorker {
 
     init(
         _ cluster: TestCluster, slots: UInt64 = 1, python: String? = "3.11", cloudpickle: String = "3.1.2",
-        swift: [String] = [], name: String = "w"
+        swift: [String] = [], name: String = "w", offers: [Field] = []
     ) throws {
         var fields = [Field("slots", .unsigned(slots)), Field("name", .string(name))]
         if let python {
             fields += [Field("python", .string(python)), Field("cloudpickle", .string(cloudpickle))]
         }
         if !swift.isEmpty { fields.append(Field("swift", .string(swift.joined(separator: "\n")))) }
-        peer = try TestPeer(cluster, role: .worker, fields: fields)
+        peer = try TestPeer(cluster, role: .worker, fields: fields + offers)
     }
 
     func connected() throws -> TestWorker {

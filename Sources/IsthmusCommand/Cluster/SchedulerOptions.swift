@@ -39,11 +39,22 @@ struct SchedulerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How workers are chosen: combined, least_loaded, round_robin or work_stealing.",
+            valueName: "strategy"))
+    var placement = "combined"
+
+    @Option(
+        help: ArgumentHelp(
             "Refuse a task after this time when none of the connected workers can run it; 0: never.",
             valueName: "seconds"))
     var unservableGrace = Double(Limits.unservableGrace.nanoseconds) / 1e9
 
     func validate() throws {
+        guard SchedulerConfiguration.placements.contains(placement) else {
+            throw ValidationError(
+                "--placement \(placement): give one of "
+                    + SchedulerConfiguration.placements.joined(separator: ", "))
+        }
         guard unservableGrace >= 0, unservableGrace < 1e9 else {
             throw ValidationError("--unservable-grace must be a number of seconds from 0")
         }
@@ -97,6 +108,7 @@ struct SchedulerOptions: ParsableArguments {
             name: clusterName,
             addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
             keysDirectory: keys.map(ClusterPlaces.absolute))
+        configuration.place(by: placement)
         configuration.unservableGrace = .milliseconds(Int64(unservableGrace * 1_000))
         return configuration
     }

@@ -15,8 +15,15 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A word about this worker for listings; may be repeated.", valueName: "key=value"))
+            "A word about this worker, which tasks may ask for or avoid; may be repeated.",
+            valueName: "key=value"))
     var label: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "What running tasks share, for example cpu=8, memory=16GB, gpu=2, licence=1; may be repeated. "
+                + "Default: one cpu per slot.", valueName: "name=amount"))
+    var resource: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -37,6 +44,10 @@ struct WorkerOptions: ParsableArguments {
         }
         for word in label where (word.firstIndex(of: "=") ?? word.startIndex) == word.startIndex {
             throw ValidationError("label \"\(word)\" is not key=value")
+        }
+        for word in resource where ResourceAmount(word) == nil {
+            throw ValidationError(
+                "--resource \(word): give name=amount, for example gpu=2, cpu=7.5 or memory=16GB")
         }
     }
 
@@ -62,7 +73,30 @@ struct WorkerOptions: ParsableArguments {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             configuration.labels[String(parts[0])] = String(parts[1])
         }
+        for amount in resource.compactMap(ResourceAmount.init) {
+            configuration.resources[amount.name] = amount.amount
+        }
         return configuration
+    }
+}
+
+/// "gpu=2", "cpu=7.5", "memory=16GB": memory in bytes, everything else in thousandths.
+struct ResourceAmount: Hashable {
+    let name: String
+    let amount: UInt64
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else { return nil }
+        name = String(parts[0])
+        if name == "memory" {
+            guard let size = ByteCount(argument: String(parts[1])) else { return nil }
+            amount = size.bytes
+        } else {
+            guard let value = Double(parts[1]), value >= 0, value < 1e12 else { return nil }
+            amount = UInt64((value * 1_000).rounded())
+        }
+        if amount > Limits.resourceAmountMax { return nil }
     }
 }
 

@@ -58,6 +58,12 @@ extension SchedulerLoop {
                 + "\(counted(slots, "slot")) in "
                 + "all, and each holds as much as it may; at most \(counted(ahead, "task")) of its session "
                 + "\(ahead == 1 ? "is" : "are") ahead of it\(sharing)"
+        case .waitsForResources(let requirement, let workers, let keptFree):
+            let kept = keptFree.map { "; worker \(name($0)) is kept free for it" } ?? ""
+            return
+                "waits for \(requirements.words(requirements[requirement])): "
+                + "\(counted(workers, "worker")) \(workers == 1 ? "has" : "have") as much, and other tasks "
+                + "take it now\(kept)"
         case .recordsDispatch(let worker):
             return
                 "is about to go to worker \(name(worker)): its dispatch is being recorded first, because "
@@ -86,7 +92,7 @@ extension SchedulerLoop {
 
     /// No worker that takes tasks has what the task needs: says which ones are there.
     private func noWorkerWords(_ requirement: Requirement, workers: UInt32, draining: UInt32) -> String {
-        let wanted = "waits for a worker with \(requirement)"
+        let wanted = "waits for a worker with \(requirements.words(requirement))"
         if workers == 0 {
             return "\(wanted): no worker is connected; start one with `isthmus worker --connect ADDRESS`"
         }
@@ -95,11 +101,8 @@ extension SchedulerLoop {
                 "\(wanted): \(workers == 1 ? "the only worker is" : "all \(workers) workers are") "
                 + "draining; start another"
         }
-        switch requirement {
-        case .pickle, .anyPython, .swift:
-            return "\(wanted), which none of \(counted(workers, "connected worker")) has; "
-                + remedy(requirement)
-        }
+        return "\(wanted), which none of \(counted(workers, "connected worker")) has; "
+            + remedy(requirement)
     }
 
     private func endedWords(_ task: TaskSummary) -> String {

@@ -11,7 +11,8 @@ extension SchedulerLoop {
         }
         let workers = counted(UInt32(peers.workerCount), "connected worker")
         let seconds = configuration.unservableGrace.nanoseconds / 1_000_000_000
-        return "task \(entry.id) was refused: it needs a worker with \(requirements[requirement]), and for "
+        return "task \(entry.id) was refused: it needs a worker with "
+            + "\(requirements.words(requirements[requirement])), and for "
             + "\(seconds) s none of \(workers) had it; \(remedy(requirements[requirement]))"
     }
 
@@ -24,7 +25,42 @@ extension SchedulerLoop {
         case .swift(let function):
             return "\(registered(near: function)); check the name, or start a worker with "
                 + "`isthmus worker --swift EXECUTABLE` whose TaskRegistry contains it"
+        case .refined(let demand):
+            let able = peers.allWorkers().filter { has($0, requirements[demand.base]) }
+            if able.isEmpty { return remedy(requirements[demand.base]) }
+            let missing = missing(demand, of: able)
+            let why = missing.isEmpty ? "no single worker has all of it" : missing.joined(separator: ", ")
+            return "\(why); ask for less, or start a worker with `isthmus worker --resource NAME=AMOUNT "
+                + "--label KEY=VALUE`"
         }
+    }
+
+    private func has(_ worker: WorkerPeer, _ base: Requirement) -> Bool {
+        switch base {
+        case .pickle(let python): worker.about.python == python
+        case .anyPython: worker.about.python != nil
+        case .swift(let function): worker.swiftFunctions.contains(function)
+        case .refined: false
+        }
+    }
+
+    /// What of a demand none of these workers has.
+    private func missing(_ demand: Demand, of workers: [WorkerPeer]) -> [String] {
+        var missing: [String] = []
+        for kind in requirements.resourceNames.indices {
+            let most = workers.map { $0.resources[kind] }.max() ?? 0
+            guard demand.resources[kind] > most else { continue }
+            missing.append("the most that one has is \(requirements.amount(most, kind))")
+        }
+        for label in demand.labels.map({ requirements.labels[Int($0)] })
+        where !workers.contains(where: { WorkerPeer.names($0.labels).contains(label) }) {
+            missing.append("none has the label \(label)")
+        }
+        for label in demand.avoids.map({ requirements.labels[Int($0)] })
+        where workers.allSatisfy({ WorkerPeer.names($0.labels).contains(label) }) {
+            missing.append("all have the label \(label)")
+        }
+        return missing
     }
 
     /// "3.11 (2 workers), 3.12 (1 worker)".

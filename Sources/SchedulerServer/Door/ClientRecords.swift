@@ -75,7 +75,8 @@ extension SchedulerLoop {
         let asked: SubmitOptions
         do throws(SubmitRefusal) {
             asked = try usable(options, size: size, of: client)
-            requirement = try self.requirement(function, codec: arguments.codec)
+            let base = try self.requirement(function, codec: arguments.codec)
+            requirement = try refine(base, asked.wishes, options: options, of: client)
         } catch {
             try refuse(submission.sequence, error, of: client)
             return

@@ -92,12 +92,15 @@ extension SchedulerLoop {
         }
         let about = PeerDescription(hello, now: now)
         let provides = try provisions(hello, about)
+        let resources = try resources(hello, slots: slots)
+        let labels = try labels(hello)
         guard let link = acceptor.link(handle) else { return }
-        let slot = core.openWorker(hello.session, slots: UInt32(slots), provides: provides)
+        let slot = core.openWorker(
+            hello.session, slots: UInt32(slots), provides: provides, resources: resources, labels: labels)
         peers.insert(
             WorkerPeer(
                 handle: handle, slot: slot, link: link, about: about, hello: hello, slots: UInt32(slots),
-                now: now))
+                resources: resources, now: now))
         acceptor.welcome(handle, fields: [], now: now)
         var details = metadata(about)
         details["slots"] = "\(slots)"
@@ -116,6 +119,7 @@ extension SchedulerLoop {
 
     private func checkFields(_ hello: Hello, known: [String]) throws(HelloRefusal) {
         for field in hello.fields where field.matters && !known.contains(field.name) {
+            if hello.role == .worker, field.name.hasPrefix(PlacementWishes.prefix) { continue }
             throw HelloRefusal(
                 code: .field, field: field.name,
                 message: "this scheduler does not know the field \(field.name); update the scheduler")
@@ -142,6 +146,43 @@ extension SchedulerLoop {
             provides.append(id)
         }
         return provides
+    }
+
+    /// What the worker's attempts share: what it says, and one cpu per slot if it says nothing of cpus.
+    private mutating func resources(_ hello: Hello, slots: UInt64) throws(HelloRefusal) -> Resources {
+        var resources = Resources(cpu: slots * Resources.plain[Resources.cpu])
+        for field in hello.fields where field.name.hasPrefix(PlacementWishes.prefix) {
+            let name = String(field.name.dropFirst(PlacementWishes.prefix.count))
+            guard let amount = field.unsigned, amount <= Limits.resourceAmountMax else {
+                throw HelloRefusal(
+                    code: .limit, field: field.name,
+                    message: "a resource is a whole number up to \(Limits.resourceAmountMax)")
+            }
+            guard let kind = requirements.kind(ofResource: name) else {
+                throw HelloRefusal(
+                    code: .limit, field: field.name,
+                    message: "there are \(Limits.resourceKindsMax) kinds of resources already: "
+                        + requirements.resourceNames.joined(separator: ", "))
+            }
+            resources[kind] = amount
+        }
+        return resources
+    }
+
+    private mutating func labels(_ hello: Hello) throws(HelloRefusal) -> [UInt32] {
+        var numbers: [UInt32] = []
+        for label in WorkerPeer.names(hello.fields["labels"]?.string) {
+            guard numbers.count < Limits.labelsPerWorkerMax,
+                let number = requirements.number(ofLabel: label)
+            else {
+                throw HelloRefusal(
+                    code: .limit, field: "labels",
+                    message: "a worker has at most \(Limits.labelsPerWorkerMax) labels, and a cluster "
+                        + "\(Limits.labelsMax) different ones")
+            }
+            numbers.append(number)
+        }
+        return numbers
     }
 
     /// A client whose pickles no connected worker can read learns it now. Without workers nobody knows yet:

@@ -20,6 +20,7 @@ struct SubmitOptions: Hashable, Sendable {
     var mode = ExecutionMode.process
     var name = ""
     var priority: Int64 = 0
+    var wishes = PlacementWishes()
     /// The value is for other tasks only: its client is told that there is one, and nothing more.
     var quiet = false
 }
@@ -93,11 +94,20 @@ struct OptionTable {
         case "backoff_max_ms": options.backoffMaxMilliseconds = try milliseconds(field)
         case "retry_on": options.retryOn = try names(field)
         case "deadline_ms": options.deadlineMilliseconds = try milliseconds(field)
+        case "affinity": options.wishes.affinity = try labels(field)
+        case "anti_affinity": options.wishes.avoids = try labels(field)
+        case "spread": options.wishes.spread = try expect(field, field.flag, "true or false")
         case "idempotent": options.idempotent = try expect(field, field.flag, "true or false")
         case "mode": options.mode = try mode(field)
         case "name": options.name = try expect(field, field.string, "text")
         case "priority": options.priority = try expect(field, field.signed, "a whole number")
         case "quiet": options.quiet = try expect(field, field.flag, "true or false")
+        case let name where name.hasPrefix(PlacementWishes.prefix):
+            let amount = try expect(field, field.unsigned, "a whole number")
+            guard amount <= Limits.resourceAmountMax else {
+                return try expect(field, nil, "at most \(Limits.resourceAmountMax)")
+            }
+            options.wishes.resources[String(name.dropFirst(PlacementWishes.prefix.count))] = amount
         default:
             guard field.matters else { return }
             throw SubmitRefusal(
@@ -114,6 +124,15 @@ struct OptionTable {
             throw SubmitRefusal(reason: .malformed, message: "the option \(field.name) must be \(what)")
         }
         return value
+    }
+
+    /// Lines `key=value`.
+    private static func labels(_ field: Field) throws(SubmitRefusal) -> [String] {
+        let labels = WorkerPeer.names(try expect(field, field.string, "lines of key=value"))
+        guard labels.count <= Limits.labelsPerWorkerMax, labels.allSatisfy({ $0.contains("=") }) else {
+            return try expect(field, nil, "up to \(Limits.labelsPerWorkerMax) lines of key=value")
+        }
+        return labels.sorted()
     }
 
     private static func milliseconds(_ field: Field) throws(SubmitRefusal) -> UInt32 {

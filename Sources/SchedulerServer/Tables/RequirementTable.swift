@@ -1,19 +1,26 @@
 import SchedulerCore
 import TaskModel
 
-/// What a function needs of the worker that runs it. The core compares numbers; the words stay here.
+/// What a task needs of the worker that runs it. The core compares numbers; the words stay here.
 enum Requirement: Hashable, Sendable {
     /// Something pickled must be read: the minor version of Python must be the client's.
     case pickle(python: String)
     /// Neutral bytes only: any Python.
     case anyPython
     case swift(function: String)
+    /// One of the above with resources or labels of its own.
+    case refined(Demand)
 }
 
-/// Numbers requirements from 0, in the order in which they are first met. They are few and never forgotten.
+/// Numbers requirements from 0, in the order in which they are first met; the same for names of resources
+/// and for labels. They are few and never forgotten.
 struct RequirementTable {
     private(set) var all: [Requirement] = []
     private var numbers: [Requirement: UInt32] = [:]
+    private(set) var refinements = 0
+    private(set) var resourceNames = ["cpu", "memory", "gpu"]
+    private(set) var labels: [String] = []
+    private var labelNumbers: [String: UInt32] = [:]
 
     /// nil when the table is full (`Limits.requirementsMax`).
     mutating func id(of requirement: Requirement) -> RequirementID? {
@@ -25,16 +32,71 @@ struct RequirementTable {
         return RequirementID(number)
     }
 
+    /// The number of a refinement that is known already.
+    func known(_ demand: Demand) -> RequirementID? { numbers[.refined(demand)].map { RequirementID($0) } }
+
+    /// nil when there are too many (`Limits.refinementsMax`).
+    mutating func add(_ demand: Demand) -> RequirementID? {
+        guard refinements < Limits.refinementsMax, let id = id(of: .refined(demand)) else { return nil }
+        refinements += 1
+        return id
+    }
+
     subscript(id: RequirementID) -> Requirement { all[Int(id.rawValue)] }
+
+    /// The requirement of which this one is a refinement, or the same.
+    func base(_ requirement: Requirement) -> Requirement {
+        if case .refined(let demand) = requirement { return self[demand.base] }
+        return requirement
+    }
+
+    /// nil when there are too many kinds (`Limits.resourceKindsMax`).
+    mutating func kind(ofResource name: String) -> Int? {
+        if let kind = resourceNames.firstIndex(of: name) { return kind }
+        guard resourceNames.count < Limits.resourceKindsMax else { return nil }
+        resourceNames.append(name)
+        return resourceNames.count - 1
+    }
+
+    /// nil when there are too many (`Limits.labelsMax`).
+    mutating func number(ofLabel label: String) -> UInt32? {
+        if let number = labelNumbers[label] { return number }
+        guard labels.count < Limits.labelsMax else { return nil }
+        let number = UInt32(labels.count)
+        labels.append(label)
+        labelNumbers[label] = number
+        return number
+    }
 }
 
-extension Requirement: CustomStringConvertible {
+extension RequirementTable {
     /// Completes "a worker with …".
-    var description: String {
-        switch self {
-        case .pickle(let python): "Python \(python)"
-        case .anyPython: "Python"
-        case .swift(let function): "the Swift function \(function)"
+    func words(_ requirement: Requirement) -> String {
+        switch requirement {
+        case .pickle(let python): return "Python \(python)"
+        case .anyPython: return "Python"
+        case .swift(let function): return "the Swift function \(function)"
+        case .refined(let demand):
+            var parts = [words(self[demand.base])] + amounts(demand.resources)
+            parts += demand.labels.map { "the label \(labels[Int($0)])" }
+            parts += demand.avoids.map { "not the label \(labels[Int($0)])" }
+            return parts.joined(separator: ", ")
         }
+    }
+
+    /// "2 cpu", "1 gpu": what differs from one cpu.
+    func amounts(_ resources: Resources) -> [String] {
+        resourceNames.indices.compactMap { kind in
+            resources[kind] == Resources.plain[kind] ? nil : amount(resources[kind], kind)
+        }
+    }
+
+    func amount(_ amount: UInt64, _ kind: Int) -> String {
+        if kind == Resources.memory { return "\(amount) bytes of memory" }
+        let (whole, rest) = amount.quotientAndRemainder(dividingBy: 1_000)
+        if rest == 0 { return "\(whole) \(resourceNames[kind])" }
+        var digits = String(1_000 + rest).dropFirst()
+        while digits.last == "0" { digits = digits.dropLast() }
+        return "\(whole).\(digits) \(resourceNames[kind])"
     }
 }

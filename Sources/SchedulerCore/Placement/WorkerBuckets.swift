@@ -2,7 +2,7 @@
 // O(1) whatever their number. A bucket is left and entered at its ends in turn: new ones come last, the one
 // that waited longest is first.
 
-struct WorkerBuckets: ~Copyable {
+struct WorkerBuckets {
     private struct Bucket: BitwiseCopyable {
         var head = UInt32.none
         var tail = UInt32.none
@@ -25,6 +25,9 @@ struct WorkerBuckets: ~Copyable {
 
     /// The worker that has been in the bucket longest, or none.
     func first(_ bucket: UInt32) -> UInt32 { buckets[Int(bucket)].head }
+
+    /// The worker behind this one in its bucket, or none.
+    func next(_ worker: UInt32) -> UInt32 { nodes[Int(worker)].next }
 
     /// The bucket of a worker, or none.
     func bucket(of worker: UInt32) -> UInt32 {

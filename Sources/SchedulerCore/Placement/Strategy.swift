@@ -1,0 +1,43 @@
+// Which rule chooses the worker of the next task. Each rule is a file of this folder; `choose` is the only
+// place that knows them all. Whatever a rule prefers, a worker is given no more than it may hold.
+
+/// A rule for placing plain tasks. Tasks that ask for resources go where there is room (`RoomSearch`).
+package enum PlacementStrategy: String, CaseIterable, Sendable {
+    /// The worker with the least to do; work that waits there is taken back for idle workers.
+    case combined
+    /// The worker with the least to do, and the task stays there.
+    case leastLoaded = "least_loaded"
+    /// The workers in turn, whatever they have to do; the task stays there.
+    case roundRobin = "round_robin"
+    /// The workers in turn; idle ones take from those that have work waiting.
+    case workStealing = "work_stealing"
+
+    /// Whether work is taken back from workers for idle ones.
+    var takesBack: Bool {
+        switch self {
+        case .combined, .workStealing: true
+        case .leastLoaded, .roundRobin: false
+        }
+    }
+}
+
+extension Scheduler {
+    /// The worker for a task that is ready; none if there is no room for it.
+    /// - freeSlotOnly: it must not wait behind another task.
+    mutating func choose(_ task: TaskRecord, freeSlotOnly: Bool) -> UInt32 {
+        let requirement = task.requirement
+        if demands.isSpread(requirement) {
+            let worker = leastAlike(task, freeSlotOnly: freeSlotOnly)
+            if worker != .none { return worker }
+        }
+        guard demands.isPlain(requirement) else {
+            return placement.room(for: requirement, demands.resources(requirement))
+        }
+        switch strategy {
+        case .combined, .leastLoaded:
+            return placement.leastLoaded(requirement, freeSlotOnly: freeSlotOnly)
+        case .roundRobin, .workStealing:
+            return placement.next(requirement, freeSlotOnly: freeSlotOnly)
+        }
+    }
+}
