@@ -138,6 +138,13 @@ let package = Package(
             name: "SchedulerCoreBenchmark", dependencies: ["SchedulerCore", "TaskModel", "CAllocationCount"],
             path: "benchmarks/SchedulerCoreBenchmark", swiftSettings: settings),
         .target(name: "CAllocationCount", path: "benchmarks/CAllocationCount"),
+        .executableTarget(
+            name: "SchedulerServerBenchmark",
+            dependencies: [
+                "SchedulerServer", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "benchmarks/SchedulerServerBenchmark", swiftSettings: settings),
 
         // MARK: Tests
         tests("ZeroMQTests", ["ZeroMQ", "Posix", "TaskModel"]),
