@@ -25,6 +25,7 @@ from isthmus.options import TaskOptions
             {"retry_on": (ConnectionError, isthmus.TaskLost, "shop.NoStock")},
             {"retry_on": "ConnectionError\nisthmus.errors.TaskLost\nshop.NoStock"},
         ),
+        ({"retry_on": ("__main__.Flaky", "builtins.OSError")}, {"retry_on": "Flaky\nOSError"}),
         (
             {"resources": {"memory": "2GiB", "cpu": 0.5, "gpu": 1, "licence": 2}},
             {

@@ -97,7 +97,8 @@ def _exception_name(value: Any) -> str:
             return value.__qualname__
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, str) and value and "\n" not in value:
-        return value
+        # A traceback names no class of these with its module.
+        return value.removeprefix("__main__.").removeprefix("builtins.") or value
     raise TypeError(f"retry_on has exception classes or their names, not {value!r}")
 
 

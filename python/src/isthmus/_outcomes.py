@@ -216,6 +216,9 @@ def _summary(
     if wire.REASONS[head.reason] == "limitExceeded":
         return errors.LimitExceeded(head.detail or traceback)
     payload = _part(parts, wire.PART_SUMMARY)
+    if payload is None and wire.REASONS[head.reason] == "dependencyFailed":
+        # No function raised: what it depends on was lost, refused or out of time.
+        return errors.DependencyFailed(head.detail)
     facts = value_of(payload) if payload is not None else {}
     if not isinstance(facts, dict):
         facts = {}
