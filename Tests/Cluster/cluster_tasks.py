@@ -185,3 +185,37 @@ def submit_inside(address: str, path: str, value: Any) -> Any:
 
     with isthmus.Client(address) as client:
         return client.submit(wait_for_file, path, value).result(60)
+
+
+class OutOfStock(ConnectionError):
+    """Derived from a built-in class, for `retry_on`."""
+
+
+def raise_until(path: str, times: int, error: type[Exception]) -> int:
+    """Raise the first `times` times; the trace holds the instants of the attempts."""
+    append(path, repr(time.monotonic()))
+    if len(Path(path).read_text().split()) <= times:
+        raise error("not yet")
+    return times
+
+
+def occupy(path: str, seconds: float, amount: int = 1) -> None:
+    """Leave the instants of start and end, and what it takes meanwhile, in one line."""
+    start = time.monotonic()
+    time.sleep(seconds)
+    append(path, f"{start!r} {time.monotonic()!r} {amount}")
+
+
+def slow_sum(values: list[int], seconds: float = 0.0) -> int:
+    time.sleep(seconds)
+    return sum(values)
+
+
+def kill_own_executor_once(path: str, value: int) -> int:
+    """The first one to come dies by SIGKILL."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return value
+    os.kill(os.getpid(), signal.SIGKILL)
+    return value
