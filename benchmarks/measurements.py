@@ -87,12 +87,13 @@ def efficiency(engine: Engine, seconds_per_task: float, speed: float) -> float:
 def granularity(engine: Engine) -> Figures:
     """METG(50 %) and METG(95 %) as Task Bench defines them (Slaughter et al., SC'20), no dependencies.
 
-    The peak is what the same loop reaches when each slot is a bare process: measured beside this engine.
+    The peak is what the same loop reaches when each slot is a bare process, measured beside this engine. Of
+    two samples the better one counts, of the peak as of each granularity: noise of the machine only slows.
     """
-    speed = bare_speed(engine.slots)
+    speed = max(bare_speed(engine.slots) for _ in range(2))
     curve: list[tuple[float, float]] = []
     for seconds in GRANULARITIES:
-        curve.append((seconds, efficiency(engine, seconds, speed)))
+        curve.append((seconds, max(efficiency(engine, seconds, speed) for _ in range(2))))
         if curve[-1][1] < 0.25:
             break
     ten = [value for seconds, value in curve if seconds == 0.01]

@@ -38,10 +38,14 @@ package struct PythonExecutor {
     }
 
     /// Imports the bridge from its folder without touching `sys.path`, so that nothing of ours shadows what a
-    /// task imports. `threading` first, so that this thread is the main one also in Python's eyes.
+    /// task imports. Nor does the folder in which the worker was started: `python -c` puts it in front, and a
+    /// file of it would stand for a module of the standard library. `threading` first of all others, so that
+    /// this thread is the main one also in Python's eyes.
     private var bootstrap: String {
         """
-        import sys, threading
+        import sys
+        if sys.path[:1] == ['']: del sys.path[0]
+        import threading
         def _start(folder):
             from importlib.util import module_from_spec, spec_from_file_location
             spec = spec_from_file_location(

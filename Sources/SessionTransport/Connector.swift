@@ -64,7 +64,7 @@ package final class Connector {
             !keys.role.mayActAs(configuration.role)
         {
             throw TransportError(
-                "the key file is that of a \(keys.role), not of a \(configuration.role): use the right one")
+                "the key file is for the role \(keys.role), not for \(configuration.role): use the right one")
         }
         self.configuration = configuration
         self.context = context

@@ -54,8 +54,8 @@ func measure() throws {
         tenths(Double(samples[Int(share * Double(samples.count - 1))]) / 1e3)
     }
     print(
-        "\(paced.tasksPerSecond) tasks/s for \(paced.seconds) s, submit to assignment: p50 \(percentile(0.5)) µs, "
-            + "p99 \(percentile(0.99)) µs, p99.9 \(percentile(0.999)) µs")
+        "\(paced.tasksPerSecond) tasks/s for \(paced.seconds) s, submit to assignment: "
+            + "p50 \(percentile(0.5)) µs, p99 \(percentile(0.99)) µs, p99.9 \(percentile(0.999)) µs")
     fleet.stop()
     workerThread.join()
 }

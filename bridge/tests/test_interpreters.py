@@ -17,7 +17,8 @@ STATE = """
 import sys, site, os, json, threading, signal, math, _ctypes
 print(json.dumps({
     "executable": sys.executable, "prefix": sys.prefix, "base_prefix": sys.base_prefix,
-    "exec_prefix": sys.exec_prefix, "path": sys.path[1:], "site": site.getsitepackages(),
+    "exec_prefix": sys.exec_prefix, "path": [path for path in sys.path if path],
+    "site": site.getsitepackages(),
     "flags": str(sys.flags), "version": sys.version, "encoding": sys.getfilesystemencoding(),
     "sigint": str(signal.getsignal(signal.SIGINT)), "sigpipe": str(signal.getsignal(signal.SIGPIPE)),
     "sigterm": str(signal.getsignal(signal.SIGTERM)), "argv": sys.argv,

@@ -73,6 +73,25 @@ def test_an_exception_with_a_constructor_of_its_own_arrives_as_itself(client: Cl
     assert (error.args, error.second) == (("first",), "second")
 
 
+def test_a_result_that_leaves_the_program_when_it_is_read_is_an_error(client: Client) -> None:
+    error = client.submit(tasks.leaves_when_read).exception(WAIT)
+    assert error is not None
+    assert "SystemExit" in f"{error!r} {error.__cause__!r}"
+
+
+def test_a_task_leaves_at_once_though_nobody_waits_for_it(client: Client) -> None:
+    # The first task of a function takes the function's definition along.
+    client.submit(tasks.add, 1, 1).result(WAIT)
+    engine, told = client._engine, []
+    for name in ("push", "ring"):
+        plain = getattr(engine, name)
+        setattr(engine, name, lambda plain=plain: (told.append(threading.get_ident()), plain()))
+    engine.link.pushed_at = 0.0
+    future = client.submit(tasks.total, [1, 2])
+    assert threading.get_ident() in told
+    assert future.result(WAIT) == 3
+
+
 def test_an_argument_that_cannot_be_pickled_is_named(client: Client) -> None:
     future = client.submit(tasks.add, 1, tasks.RefusesPickle())
     with pytest.raises(TypeError, match=r"refuses to be pickled.*argument 2 of add"):

@@ -46,6 +46,12 @@ def test_an_address_that_cannot_be_one_is_named(address: str, keys: Path) -> Non
     assert address in str(caught.value)
 
 
+@pytest.mark.parametrize("address", [None, "ipc:///tmp/scheduler.ipc"])
+def test_keys_where_none_are_needed_are_refused_at_once(address: str | None, keys: Path) -> None:
+    with pytest.raises(ValueError, match="keys are for tcp"):
+        Client(address, keys=keys)
+
+
 def test_what_libzmq_refuses_is_an_error_at_once(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise zmq.ZMQError(errno.EINVAL)

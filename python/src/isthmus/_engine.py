@@ -127,24 +127,27 @@ class Engine:
             "in a callback or in an event loop. Await some results first, use map, or submit in a thread."
         )
 
-    def send_gathered(self) -> None:
-        """After a record was added: send it now, or leave it to who comes next."""
+    def send_gathered(self, is_first: bool) -> None:
+        """After a task was added: send it now, or leave it to who comes next.
+
+        `is_first`: no other task was gathered when it was added, as seen under the gate; so exactly one
+        thread sees to it that what is gathered leaves.
+        """
         outbox = self.outbox
-        gathered = len(outbox.records)
-        if gathered == 1:
+        if is_first:
             if len(self.table) > 1 and _monotonic() - self.link.pushed_at < limits.GATHER_SECONDS:
                 self.ring()
                 return
-        elif gathered and outbox.size < limits.FRAME_BYTES:
+        elif outbox.records and outbox.size < limits.FRAME_BYTES:
             return
-        elif gathered:
+        elif outbox.records:
             # While the link is slow, frames must not grow beyond what a peer accepts.
             with outbox.gate:
                 outbox.close_frame()
         self.push()
 
     def push(self) -> None:
-        """Send what was gathered, unless another thread is at the link: then that one does."""
+        """Send what was gathered, unless another thread is at the link: then that one is told."""
         link, lock = self.link, self._lock
         channel = link.channel
         while lock.acquire(False):
@@ -160,6 +163,8 @@ class Engine:
                 os.eventfd_write(self._lead_bell if self._lead_sleeps else self._bell, 1)
             if not link.can_push():
                 return
+        # It may have looked at the outbox already, and be about to sleep.
+        os.eventfd_write(self._lead_bell if self._lead_sleeps else self._bell, 1)
 
     def ring(self) -> None:
         """Wake the background thread. Safe in any thread, at any moment."""

@@ -303,7 +303,7 @@ def _exception(failure: Any) -> BaseException:
     if failure.pickled is not None:
         try:
             made = pickle.loads(failure.pickled)
-        except Exception:
+        except (Exception, SystemExit):
             made = None
     if not isinstance(made, BaseException):
         made = RemoteError(failure.class_name, failure.message, failure.traceback)

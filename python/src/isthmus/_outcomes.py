@@ -110,12 +110,12 @@ def result_of(
             return None, None
         try:
             return value_of(payload), None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return None, unreadable(error)
     return None, _exception(head, payload, parts, task_id, limits)
 
 
-def unreadable(error: Exception) -> errors.NotSerializable:
+def unreadable(error: BaseException) -> errors.NotSerializable:
     """The result arrived, and its unpickling failed in this process."""
     made = errors.NotSerializable(
         f"the result cannot be unpickled here: {type(error).__name__}: {error}. The task itself ended "
@@ -203,7 +203,7 @@ def _rebuilt(payload: wire.Payload | None) -> BaseException | None:
         return None
     try:
         made = value_of(payload)
-    except Exception:
+    except (Exception, SystemExit):
         return None
     return made if isinstance(made, BaseException) else None
 

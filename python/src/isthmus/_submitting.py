@@ -83,6 +83,7 @@ class Submitter:
         with self._gate:
             if self._link.refusal is not None:
                 raise self.refusal()
+            is_first = not outbox.tasks
             sequence = outbox.sequence + 1
             future: Future[T] = Future(engine, sequence, size)
             self._table[sequence] = future
@@ -96,7 +97,7 @@ class Submitter:
             outbox.tasks += 1
             outbox.task_bytes += size
             outbox.bytes_submitted += size
-        engine.send_gathered()
+        engine.send_gathered(is_first)
         return future
 
     def add(
@@ -123,6 +124,7 @@ class Submitter:
         with self._gate:
             if self._link.refusal is not None:
                 raise self.refusal()
+            is_first = not outbox.tasks
             sequence = outbox.sequence + 1
             future: Future[Any] = Future(self._engine, sequence, size)
             self._table[sequence] = future
@@ -134,7 +136,7 @@ class Submitter:
             outbox.task_bytes += size
             outbox.bytes_submitted += size
             outbox.add(record, attachments)
-        self._engine.send_gathered()
+        self._engine.send_gathered(is_first)
         return future
 
     def _parent(self) -> tuple[int, int] | None:

@@ -114,7 +114,7 @@ class Client(Executor):
         initargs: tuple[Any, ...] = (),
         name: str = "",
     ) -> None:
-        _check_arguments(address, slots, python, swift, initializer)
+        _check_arguments(address, slots, python, swift, initializer, keys)
         cluster: Cluster | None = None
         loaded = read_keys(keys) if keys is not None else None
         if address is None:
@@ -273,6 +273,7 @@ def _check_arguments(
     python: object,
     swift: object,
     initializer: Callable[..., object] | None,
+    keys: object,
 ) -> None:
     if slots is not None and (isinstance(slots, bool) or not isinstance(slots, int)):
         raise TypeError(f"slots is a number, not {slots!r}")
@@ -282,6 +283,8 @@ def _check_arguments(
         raise TypeError("initializer must be a callable")
     if address is not None and not isinstance(address, str):
         raise TypeError(f"address is a string like tcp://host:port, not {address!r}")
+    if keys is not None and (address is None or address.startswith("ipc:")):
+        raise ValueError(f"keys are for tcp addresses; {address or 'an embedded cluster'} needs none")
     if address is not None:
         for name, value in (("slots", slots), ("python", python), ("swift", swift)):
             if value is not None:

@@ -235,7 +235,7 @@ class Future(_BaseFuture[T]):
         if self._stage == PICKLED:
             try:
                 value = _loads(data)
-            except Exception as failure:
+            except (Exception, SystemExit) as failure:
                 error = outcomes.unreadable(failure)
         else:
             details, parts = outcomes.decode(data)
