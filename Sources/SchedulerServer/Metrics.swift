@@ -95,7 +95,7 @@ extension SchedulerLoop {
         total.cancelled = core.cancelled
         total.lost = core.lost
         total.timedOut = core.timedOut
-        total.refused = counters.refused
+        total.refused = core.refused
         total.staleOutcomes = core.stale &+ counters.unknownOutcomes
         total.framesReceived = transport.framesReceived
         total.framesSent = transport.framesSent

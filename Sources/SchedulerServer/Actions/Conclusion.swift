@@ -21,8 +21,10 @@ extension SchedulerLoop {
         if let cause, tasks.holds(cause) {
             let known = tasks.made(cause)?.firstCause
             let last = self.detail(of: tasks[cause], cause)
-            detail = words(of: entry, causedBy: cause, status) + (known ?? last)
-            firstCause = known ?? "task \(tasks[cause].id) did not end with a value: \(last)"
+            // A task that was stopped while it ran leaves no words.
+            let reached = last.isEmpty ? "it was stopped while it ran" : last
+            detail = words(of: entry, causedBy: cause, status) + (known ?? reached)
+            firstCause = known ?? "task \(tasks[cause].id) did not end with a value: \(reached)"
             payload = tasks[cause].outcome
         } else {
             detail =

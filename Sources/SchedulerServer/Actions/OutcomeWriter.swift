@@ -109,7 +109,6 @@ extension SchedulerLoop {
 
     /// Answers a submission that did not become a task.
     mutating func sendRefusal(_ sequence: UInt64, _ refusal: SubmitRefusal, to client: ClientPeer) {
-        counters.refused &+= 1
         let id = TaskID(session: client.about.session, sequence: sequence)
         let detail = "task \(id) was refused: \(refusal.message)"
         client.link.beginRecord(.outcome)
