@@ -79,7 +79,8 @@ extension Acceptor {
         if isKeyed && key?.role.mayActAs(hello.role) != true {
             let role = key.map { "\($0.role)" } ?? "nobody"
             return sendRefusal(
-                .unauthorised, field: "role", message: "a key for the role \(role) is not good for the role \(hello.role)",
+                .unauthorised, field: "role",
+                message: "a key for the role \(role) is not good for the role \(hello.role)",
                 session: hello.session, to: route)
         }
         let event = SessionEvent.helloReceived(

@@ -219,3 +219,9 @@ def kill_own_executor_once(path: str, value: int) -> int:
         return value
     os.kill(os.getpid(), signal.SIGKILL)
     return value
+
+
+def nap_and_square(value: int) -> int:
+    """For a bag, whose functions travel by name."""
+    time.sleep(0.001)
+    return value * value

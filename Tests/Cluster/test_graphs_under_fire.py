@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cluster_tasks as tasks
+import dask.bag
 import pytest
 from cluster_kit import Cluster, children_of, eventually
 
@@ -99,15 +100,10 @@ def test_get_survives_a_killed_worker(cluster: Cluster, kill_soon: Callable[[int
 
 
 def test_dask_survives_a_killed_worker(cluster: Cluster, kill_soon: Callable[[int], None]) -> None:
-    bags = pytest.importorskip("dask.bag")
     cluster.scheduler()
     cluster.worker(name="one", slots=2)
     cluster.worker(name="two", slots=2)
     client = cluster.client()
-    bag = bags.from_sequence(range(3_000), npartitions=300).map(nap_and_square)
+    bag = dask.bag.from_sequence(range(3_000), npartitions=300).map(tasks.nap_and_square)
     kill_soon(60)
     assert bag.sum(split_every=4).compute(scheduler=client.dask_get) == sum(n * n for n in range(3_000))
-
-
-def nap_and_square(value: int) -> int:
-    return tasks.sleep_then(0.001, value * value)
