@@ -89,6 +89,7 @@ extension Scheduler {
         tasks.append(task, to: &workers[worker].held)
         workers[worker].load += weight
         takeRoom(of: task, on: worker)
+        placement.noteHeld(by: worker, tasks[task].requirement)
         refresh(worker)
         let session = tasks[task].session
         sessions[session].remember(worker: worker)

@@ -37,6 +37,8 @@ struct Placement: ~Copyable {
         var isTight = false
         /// The requirement for which it is kept free, or none.
         var reservedFor = UInt32.none
+        /// The requirement for which it was kept free last, until it is given another's task; or none.
+        var lastKeptFor = UInt32.none
 
         var isCounted: Bool { isTight || special > 0 }
     }
@@ -80,6 +82,8 @@ struct Placement: ~Copyable {
     var indexOfKind = [Int?](repeating: nil, count: Limits.resourceKindsMax)
     var reservations: [Reservation] = []
     var hasFreed = false
+    /// The worker that was chosen last because it was kept free, until it holds the attempt; or none.
+    var servedByReservation = UInt32.none
     var freeSlots = 0
     /// Workers that are not removed.
     private(set) var workerCount = 0

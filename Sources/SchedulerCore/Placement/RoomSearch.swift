@@ -6,7 +6,10 @@
 //
 // Plain tasks would fill any room before a large one becomes free. So a requirement that finds no room keeps
 // one worker free: a *reservation*. Nothing else is placed there until what it holds has ended and the task
-// fits. There is at most one per requirement, and it goes when the requirement has nothing ready.
+// fits. There is at most one per requirement, and it goes when the requirement has nothing ready. It helps
+// only where plain tasks are in the way, so where cpus or a slot are all that is missing. And a worker that
+// was kept free for a requirement is kept free again only when it was given a task of another one: a stream
+// of large tasks does not keep all others away.
 
 import TaskModel
 
@@ -56,11 +59,12 @@ extension Placement {
         let reserved = reservation(of: requirement)
         if reserved != .none, hasRoom(reserved, resources) {
             cancelReservation(of: reserved)
+            servedByReservation = reserved
             return reserved
         }
         let worker = search(indexes[position].kind, position, requirement, resources)
         if worker == .none {
-            if reserved == .none { reserve(requirement) }
+            if reserved == .none { reserve(requirement, resources) }
         } else if reserved != .none {
             cancelReservation(of: reserved)
         }
@@ -114,7 +118,7 @@ extension Placement {
     }
 
     /// Of the first workers that could serve it, the one that holds the least.
-    private mutating func reserve(_ requirement: UInt32) {
+    private mutating func reserve(_ requirement: UInt32, _ resources: Resources) {
         guard reservations.count < Limits.reservationsMax else { return }
         var probes = Limits.placementProbesMax
         var best = UInt32.none
@@ -124,7 +128,8 @@ extension Placement {
                 probes -= 1
                 let member = members[Int(worker)]
                 let isBetter = best == .none || member.load.held < members[Int(best)].load.held
-                if member.reservedFor == .none, isBetter { best = worker }
+                let isFree = member.reservedFor == .none && member.lastKeptFor == .none
+                if isFree, isBetter, lacksOnlyCpu(worker, resources) { best = worker }
                 worker = classWorkers.next(worker)
             }
         }
@@ -132,6 +137,23 @@ extension Placement {
         reservations.append(Reservation(requirement: requirement, worker: best))
         members[Int(best)].reservedFor = requirement
         update(best, members[Int(best)].load)
+    }
+
+    /// Whether plain tasks take all that is missing for this.
+    private func lacksOnlyCpu(_ worker: UInt32, _ resources: Resources) -> Bool {
+        var others = resources
+        others[Resources.cpu] = 0
+        return others.fits(in: left(worker))
+    }
+
+    /// The worker holds one more attempt, with this requirement.
+    @inline(__always) mutating func noteHeld(by worker: UInt32, _ requirement: UInt32) {
+        if servedByReservation == worker {
+            members[Int(worker)].lastKeptFor = requirement
+        } else if members[Int(worker)].lastKeptFor != requirement {
+            members[Int(worker)].lastKeptFor = .none
+        }
+        servedByReservation = .none
     }
 
     mutating func cancelReservation(of worker: UInt32) {
