@@ -64,28 +64,34 @@ let package = Package(
         // MARK: Doing
         ours("SessionTransport", ["SessionCore", "Wire", "TaskModel", "ZeroMQ", "Posix"]),
         ours("StateStore", ["TaskModel"]),
-        ours("SchedulerServer", [
-            "SchedulerCore", "StateStore", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "Metrics", package: "swift-metrics"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        ]),
-        ours("WorkerServer", [
-            "WorkerCore", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "Metrics", package: "swift-metrics"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        ]),
-        ours("ControlServer", [
-            "ControlAPI", "SchedulerServer", "WorkerServer", "TaskModel", "Posix",
-            .product(name: "GRPCCore", package: "grpc-swift-2"),
-            .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
-            .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "CoreMetrics", package: "swift-metrics"),
-            .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        ]),
+        ours(
+            "SchedulerServer",
+            [
+                "SchedulerCore", "StateStore", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        ours(
+            "WorkerServer",
+            [
+                "WorkerCore", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        ours(
+            "ControlServer",
+            [
+                "ControlAPI", "SchedulerServer", "WorkerServer", "TaskModel", "Posix",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         .target(
             name: "ControlAPI",
             dependencies: [
@@ -101,12 +107,14 @@ let package = Package(
         ours("PythonHost", ["CPython", "ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
 
         // MARK: What a user touches
-        ours("Isthmus", [
-            "SessionTransport", "ExecutorRuntime", "WorkerServer", "Wire", "TaskModel", "ZeroMQ", "Posix",
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-        ]),
+        ours(
+            "Isthmus",
+            [
+                "SessionTransport", "ExecutorRuntime", "WorkerServer", "Wire", "TaskModel", "ZeroMQ", "Posix",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
         .executableTarget(name: "DemoFunctions", dependencies: ["Isthmus"], swiftSettings: settings),
         .executableTarget(
             name: "IsthmusCommand",
@@ -152,7 +160,8 @@ let package = Package(
         tests("SessionCoreTests", ["SessionCore", "TaskModel"], exclude: ["Scenarios"]),
         tests("WorkerCoreTests", ["WorkerCore", "TaskModel"], exclude: ["Scenarios"]),
         tests(
-            "WorkerServerTests", [
+            "WorkerServerTests",
+            [
                 "WorkerServer", "SessionTransport", "Wire", "TaskModel", "ZeroMQ", "Posix",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
