@@ -8,6 +8,7 @@ import Wire
 private let allocationBase = 1 << 20
 private let allocationFactor = 128
 
+// Safe: libFuzzer calls everything here on one thread.
 nonisolated(unsafe) private var decoder = RoundTrip.neutral
 nonisolated(unsafe) private var verdicts: UnsafeMutablePointer<FILE>?
 

@@ -3,6 +3,8 @@ internal import Posix
 
 /// A core that finds itself broken traps, and nothing can be asked any more; then at least the seed is told.
 enum SeedOnTrap {
+    /// Safe: only the thread that runs the simulation writes it, and the handler reads it on that same thread,
+    /// whose trap stopped it.
     nonisolated(unsafe) static var current: UInt64 = 0
 
     static func install() {
