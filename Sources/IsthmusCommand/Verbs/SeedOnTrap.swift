@@ -3,8 +3,8 @@ internal import Posix
 
 /// A core that finds itself broken traps, and nothing can be asked any more; then at least the seed is told.
 enum SeedOnTrap {
-    /// Safe: only the thread that runs the simulation writes it, and the handler reads it on that same thread,
-    /// whose trap stopped it.
+    /// Safe: only the thread that simulates writes it. The handler reads it on that same thread, which has
+    /// stopped in its trap.
     nonisolated(unsafe) static var current: UInt64 = 0
 
     static func install() {
