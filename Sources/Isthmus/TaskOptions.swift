@@ -14,7 +14,8 @@ public struct TaskOptions: Hashable, Sendable {
     public var retries: Retries
     /// False: a task that may have started is never started a second time. It ends as `lost` instead.
     public var isIdempotent: Bool
-    /// Larger runs earlier; 0 is the default. What waits for long rises, so that nothing starves.
+    /// Larger runs earlier, from -10 to 10; 0 is the default, and what is beyond is refused by the scheduler.
+    /// What waits for long rises, so that nothing starves.
     public var priority: Int
     /// What the task takes of its worker while it runs.
     public var resources: Resources

@@ -8,7 +8,7 @@ package struct TaskOptions: Hashable, Sendable, BitwiseCopyable {
     package var idempotent: Bool
     /// Its executor reads no pickle, so pickled values of its dependencies are converted first.
     package var needsNeutral: Bool
-    /// Larger runs earlier; clamped to `Priority.range`.
+    /// Larger runs earlier; within `Priority.range`.
     package var priority: Int8
     /// Before the first retry; doubled with each further one. 0: at once.
     package var backoffMilliseconds: UInt32
@@ -33,7 +33,7 @@ package struct TaskOptions: Hashable, Sendable, BitwiseCopyable {
 
 /// Priorities are few and strict: while a larger one can be placed, a smaller one is not.
 package enum Priority {
-    package static let range: ClosedRange<Int8> = -3...3
+    package static let range: ClosedRange<Int8> = -10...10
 }
 
 /// The answer to a submission.
@@ -53,6 +53,8 @@ package enum Admission: Equatable, Sendable, BitwiseCopyable {
         case sessionTasks(limit: UInt32)
         /// The scheduler as a whole knows `Limits.tasksMax` tasks.
         case tasks
+        /// No worker can run it, and none is expected that could.
+        case unservable
         /// `Limits.dependenciesPerTaskMax`.
         case dependencies
         /// This sequence was never accepted, or its client released it.

@@ -226,6 +226,7 @@ extension Scheduler {
         if flags.contains(.started) { workers[holding.worker].started -= 1 }
         if flags.contains(.retracting) { workers[holding.worker].retracting -= 1 }
         tasks[task].flags.subtract(.ofAttempt)
+        sessions[tasks[task].session].held -= 1
         giveRoomBack(of: task, on: holding.worker)
         refresh(holding.worker)
     }

@@ -86,13 +86,16 @@ extension Scheduler {
         into actions: inout [Action]
     ) {
         tasks[task].attempt += 1
+        let session = tasks[task].session
+        let waitsThere = workers[worker].held.count >= workers[worker].slots
+        if waitsThere, sessions[session].held == 0 { tasks[task].flags.insert(.alone) }
+        sessions[session].held += 1
+        sessions[session].remember(worker: worker)
         tasks.append(task, to: &workers[worker].held)
         workers[worker].load += weight
         takeRoom(of: task, on: worker)
         placement.noteHeld(by: worker, tasks[task].requirement)
         refresh(worker)
-        let session = tasks[task].session
-        sessions[session].remember(worker: worker)
         counters.assigned += 1
         let holding = Holding(
             worker: worker, weight: weight, charged: charged.wireMicroseconds, since: now)

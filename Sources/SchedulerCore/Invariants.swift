@@ -197,7 +197,7 @@ extension Scheduler {
 
     private func violationOfSessions() -> InvariantViolation? {
         for index in sessions.rows.indices where sessions.rows[index].isOpen {
-            var unfinished: UInt32 = 0
+            var (unfinished, held): (UInt32, UInt32) = (0, 0)
             var task = sessions.rows[index].firstTask
             while task != .none {
                 let row = tasks[task]
@@ -205,7 +205,11 @@ extension Scheduler {
                     return InvariantViolation(rule: "a session lists its tasks", row: task)
                 }
                 if row.phase.ending == nil, !row.flags.contains(.conversion) { unfinished += 1 }
+                if row.phase.holding != nil { held += 1 }
                 task = row.nextOfSession
+            }
+            if held != sessions.rows[index].held {
+                return InvariantViolation(rule: "attempts of a session are counted", row: UInt32(index))
             }
             if unfinished != sessions.rows[index].unfinished {
                 return InvariantViolation(rule: "unfinished tasks are counted", row: UInt32(index))

@@ -152,6 +152,7 @@ extension Scheduler {
                 requirement, workers: providers, slots: slots, ahead: lane.tasks.count - 1,
                 sessions: queues.queues[Int(lane.queue)].lanes)
         }
+        if isExpected(row.requirement) { return .waitsForExpectedWorker(requirement) }
         var draining: UInt32 = 0
         for worker in workers.rows where worker.isOpen && worker.isDraining { draining += 1 }
         return .noWorkerProvides(

@@ -81,8 +81,8 @@ struct ReadyQueues: ~Copyable {
     }
 
     static func queue(_ requirement: UInt32, priority: Int8) -> UInt32 {
-        let level = min(max(priority, Priority.range.lowerBound), Priority.range.upperBound)
-        return requirement * UInt32(levels) + UInt32(level - Priority.range.lowerBound)
+        precondition(Priority.range.contains(priority), "a priority within Priority.range")
+        return requirement * UInt32(levels) + UInt32(priority - Priority.range.lowerBound)
     }
 
     static func requirement(of queue: UInt32) -> UInt32 { queue / UInt32(levels) }

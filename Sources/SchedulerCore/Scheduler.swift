@@ -14,10 +14,8 @@
 // call is O(1), plus the dependencies of a task where it has some; after warm-up nothing is allocated.
 //
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
-// Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
 // their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back; FairShares
-// and Aging say what is next), Membership and Closing
-// (sessions and workers).
+// and Aging say what is next), Membership and Closing (sessions and workers), Unserved (what nobody can run).
 
 package import TaskModel
 
@@ -54,8 +52,10 @@ package struct Scheduler: ~Copyable {
     var agedTurn = 0
 
     package var strategy = PlacementStrategy.combined
-    /// How long a ready task that no connected worker can run waits before it is refused; zero: for ever.
-    package var unservableGrace = Limits.unservableGrace
+    /// How long a ready task that no connected or expected worker can run waits before it is refused; zero:
+    /// it is refused when it is submitted; nil: it waits for ever.
+    package var unservableGrace: Interval? = Limits.unservableGrace
+    package var expectedWorkers: [ExpectedWorker] = []
 
     package init() {}
 
@@ -163,6 +163,14 @@ package struct Scheduler: ~Copyable {
     package func submitted(_ task: TaskSlot) -> Instant {
         precondition(tasks.isCurrent(task), "a stale task slot has no time")
         return tasks[task.index].submitted
+    }
+
+    /// Whose turn it is among what waits in front of the executors of one worker: a larger rank goes first, as
+    /// a larger priority does, and within a priority the first task of a session that had nothing on any worker.
+    package func rank(of task: TaskSlot) -> Int8 {
+        precondition(tasks.isCurrent(task), "a stale task slot has no rank")
+        let row = tasks[task.index]
+        return row.priority * 2 + (row.flags.contains(.alone) ? 1 : 0)
     }
 
     /// The number of this function will name another one: what was learned of its run time is forgotten.

@@ -11,6 +11,8 @@ struct SessionRecord {
     var id = SessionID(0)
     var tasksMax: UInt32 = 0
     var unfinished: UInt32 = 0
+    /// Attempts of its tasks that workers have.
+    var held: UInt32 = 0
     var watermark: UInt64 = 0
     /// Sequences that the client was told, or is about to be told, are accepted.
     var accepted: UInt64 = 0

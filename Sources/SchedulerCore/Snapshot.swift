@@ -118,6 +118,8 @@ package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     /// No worker that takes tasks meets the requirement; `workers` are connected, of which `draining` take
     /// no more tasks. It is refused at that instant unless one joins.
     case noWorkerProvides(RequirementID, workers: UInt32, draining: UInt32, refusedAt: Instant?)
+    /// None of the connected workers meets it, but one that is expected will.
+    case waitsForExpectedWorker(RequirementID)
     /// Workers meet it, but all hold as much as they may. `ahead` tasks at most are in front of it in its
     /// session's queue, and `sessions` sessions share the workers in turn.
     case waitsForSlot(RequirementID, workers: UInt32, slots: UInt32, ahead: UInt32, sessions: UInt32)

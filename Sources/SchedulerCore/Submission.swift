@@ -17,7 +17,7 @@ extension Scheduler {
         options: TaskOptions, dependencies: [UInt64], now: Instant, into actions: inout [Action]
     ) -> Admission {
         if let repeated = useUp(session, sequence) { return repeated }
-        if let refusal = refusal(session.index, dependencies) {
+        if let refusal = refusal(session.index, requirement.rawValue, dependencies) {
             counters.refused += 1
             markAccepted(session.index)
             return .refused(refusal)
@@ -66,10 +66,13 @@ extension Scheduler {
         return nil
     }
 
-    private func refusal(_ session: UInt32, _ dependencies: [UInt64]) -> Admission.Refusal? {
+    private func refusal(
+        _ session: UInt32, _ requirement: UInt32, _ dependencies: [UInt64]
+    ) -> Admission.Refusal? {
         let tasksMax = sessions[session].tasksMax
         if sessions[session].unfinished >= tasksMax { return .sessionTasks(limit: tasksMax) }
         if tasks.known >= Limits.tasksMax { return .tasks }
+        if isRefusedAtOnce(requirement) { return .unservable }
         if dependencies.isEmpty { return nil }
         if dependencies.count > Limits.dependenciesPerTaskMax { return .dependencies }
         for sequence in dependencies {

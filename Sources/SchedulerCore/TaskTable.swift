@@ -34,8 +34,11 @@ struct TaskFlags: OptionSet, BitwiseCopyable {
     /// Its deadline passed while a worker had it: it ends as timed out whatever its attempt reports.
     static let expired = TaskFlags(rawValue: 1 << 9)
 
+    /// The present attempt was placed behind others, when no other task of its session was on any worker.
+    static let alone = TaskFlags(rawValue: 1 << 10)
+
     /// What is true of one attempt only.
-    static let ofAttempt: TaskFlags = [.started, .retracting]
+    static let ofAttempt: TaskFlags = [.started, .retracting, .alone]
     static let anyCancel: TaskFlags = [.cancelled, .cancelledUnlessStarted]
     /// No further attempt is wanted.
     static let unwanted: TaskFlags = [.cancelled, .cancelledUnlessStarted, .expired]

@@ -1,9 +1,11 @@
-// Ready tasks that no connected worker can run.
+// Tasks that no worker can run.
 //
 // A requirement is *unserved* while tasks of it are ready and none of the workers that take tasks meets it.
-// For a moment that is normal: a worker is starting, or reconnects. After the grace period its tasks end as
-// refused, since most likely a name is misspelt, and waiting would tell nobody. Without any worker they wait
-// as long as it takes: what the cluster will have is not known yet.
+// What an *expected* worker could run waits for that worker. For everything else there is a grace period: for
+// a moment it is normal that nobody meets it, since a worker is starting or reconnects. Then its tasks end as
+// refused, since most likely a name is misspelt, and waiting would tell nobody. Where all workers are known or
+// expected there is no grace, and such a task is refused when it is submitted. While there is neither a worker
+// nor an expected one, tasks wait as long as it takes: what the cluster will have is not known yet.
 //
 // A requirement enters the list when one of its tasks becomes ready or its last worker leaves, and is struck
 // off by the next `decide` that finds it served or without tasks; so nothing is paid for what is served.
@@ -40,7 +42,39 @@ struct UnservedRequirements: ~Copyable {
     }
 }
 
+/// What a worker will have that has not joined yet, as its operator announced it. It counts as one with
+/// every executor: which Pythons and Swift functions it brings is seen when it joins.
+package struct ExpectedWorker: Hashable, Sendable {
+    package var resources: Resources
+    /// Numbers of labels, interned by the server.
+    package var labels: [UInt32]
+
+    package init(resources: Resources, labels: [UInt32] = []) {
+        self.resources = resources
+        self.labels = labels
+    }
+}
+
 extension Scheduler {
+    /// Whether an expected worker could run tasks of this requirement.
+    func isExpected(_ requirement: UInt32) -> Bool {
+        for expected in expectedWorkers {
+            let base = demands.base(requirement)
+            let offer = Offer(provides: [base], resources: expected.resources, labels: expected.labels)
+            if offer.serves(requirement, demands) { return true }
+        }
+        return false
+    }
+
+    /// Whether it is known what the cluster has, or will have.
+    private var isClusterKnown: Bool { placement.workerCount > 0 || !expectedWorkers.isEmpty }
+
+    /// Whether a task of this requirement is refused as soon as it is submitted.
+    func isRefusedAtOnce(_ requirement: UInt32) -> Bool {
+        guard unservableGrace == .zero, !placement.isServed(requirement) else { return false }
+        return isClusterKnown && !isExpected(requirement)
+    }
+
     /// A task of this requirement is ready.
     mutating func noteIfUnserved(_ requirement: UInt32) {
         if !placement.isServed(requirement) { unserved.insert(requirement) }
@@ -56,14 +90,14 @@ extension Scheduler {
     /// Refuses what has been unserved for the grace period, a bounded number of tasks per turn.
     mutating func refuseUnserved(now: Instant, into actions: inout [Action]) {
         if unserved.entries.isEmpty { return }
-        let isTiming = unservableGrace > .zero && placement.workerCount > 0
+        let isTiming = isClusterKnown
         var budget = Limits.refusalsPerTurnMax
         var kept = 0
         for position in unserved.entries.indices {
             var entry = unserved.entries[position]
-            if isTiming {
+            if let grace = unservableGrace, isTiming, !isExpected(entry.requirement) {
                 entry.since = min(entry.since, now)
-                if !placement.isServed(entry.requirement), now >= entry.since + unservableGrace {
+                if !placement.isServed(entry.requirement), now >= entry.since + grace {
                     budget -= refuse(entry.requirement, atMost: budget, now: now, into: &actions)
                 }
             } else {
@@ -99,15 +133,15 @@ extension Scheduler {
     /// When the next grace period ends.
     var unservedWakeUp: Instant {
         var wakeUp = Instant.distantFuture
-        if unservableGrace > .zero {
-            for entry in unserved.entries { wakeUp = min(wakeUp, entry.since + unservableGrace) }
-        }
+        guard let unservableGrace else { return wakeUp }
+        for entry in unserved.entries { wakeUp = min(wakeUp, entry.since + unservableGrace) }
         return wakeUp
     }
 
     /// When ready tasks of this requirement will be refused, if nothing changes.
     func refusal(of requirement: UInt32) -> Instant? {
         let since = unserved.since(requirement)
-        return since == .distantFuture || unservableGrace == .zero ? nil : since + unservableGrace
+        guard let unservableGrace, since != .distantFuture else { return nil }
+        return since + unservableGrace
     }
 }

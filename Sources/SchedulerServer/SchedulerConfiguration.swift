@@ -21,8 +21,11 @@ package struct SchedulerConfiguration: Sendable {
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
     package var placement = PlacementStrategy.combined
-    /// How long a task that none of the connected workers can run waits; zero: for ever.
-    package var unservableGrace = Limits.unservableGrace
+    /// How long a task that no connected or expected worker can run waits before it is refused; zero: it is
+    /// refused when it is submitted; nil: it waits for ever.
+    package var unservableGrace: Interval? = Limits.unservableGrace
+    /// What workers will have that have not joined yet.
+    package var expected: [ExpectedOffer] = []
 
     package init(
         name: String, addresses: [String], keysDirectory: String? = nil, epoch: Epoch = Epoch(1),
@@ -46,5 +49,18 @@ extension SchedulerConfiguration {
     /// A name that is none of these changes nothing.
     package mutating func place(by name: String) {
         placement = PlacementStrategy(rawValue: name) ?? placement
+    }
+}
+
+/// What an operator announces of a worker that will join.
+package struct ExpectedOffer: Hashable, Sendable {
+    /// Memory in bytes, everything else in thousandths.
+    package var resources: [String: UInt64]
+    /// `key=value`.
+    package var labels: [String]
+
+    package init(resources: [String: UInt64], labels: [String]) {
+        self.resources = resources
+        self.labels = labels
     }
 }

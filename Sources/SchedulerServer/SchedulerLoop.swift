@@ -70,6 +70,7 @@ struct SchedulerLoop: ~Copyable {
         startedAt = now
         core.unservableGrace = configuration.unservableGrace
         core.strategy = configuration.placement
+        for offer in configuration.expected { expect(offer) }
     }
 
     private static var mailboxToken: UInt64 { 1 }

@@ -101,6 +101,7 @@ struct Assignment {
     /// Turns its one input into neutral form.
     let isConversion: Bool
     let inputs: [Input]
+    let rank: Int8
 }
 
 /// What a worker says of an attempt that ended.

@@ -217,7 +217,8 @@ final class WorkerNode: Node {
         let spec = assignment.spec
         let order = AttemptOrder(
             id: assignment.attempt, function: functions[Int(spec.function)],
-            kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace)
+            kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace,
+            rank: assignment.rank)
         guard let slot = core.admit(order) else {
             if core.find(assignment.attempt) == nil { say(.returned(assignment.attempt)) }
             return

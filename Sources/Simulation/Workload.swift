@@ -31,7 +31,7 @@ enum Workload {
             spec.deadline = UInt32(random.element(of: [1, 40, 900, 15_000]))
         }
         if setting.has(.notIdempotent), random.happens(250) { spec.isIdempotent = false }
-        if setting.has(.priorities) { spec.priority = Int8(random.number(-3...3)) }
+        if setting.has(.priorities) { spec.priority = Int8(random.number(-10...10)) }
         if setting.has(.timeouts), random.happens(150) {
             spec.timeout = random.interval(.milliseconds(1), mean * 2 + .milliseconds(2))
         }

@@ -95,6 +95,8 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
     package var kind: ExecutorKind
     package var resultCodec: Codec
     package var mode: ExecutionMode
+    /// A larger one goes first among what waits in front of the executors of a worker.
+    package var rank: Int8
     /// 0: none.
     package var timeoutMilliseconds: UInt32
     package var graceMilliseconds: UInt32
@@ -104,8 +106,9 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
 
     package init(
         attempt: AttemptID, function: UInt32, kind: ExecutorKind, resultCodec: Codec, mode: ExecutionMode,
-        timeoutMilliseconds: UInt32, graceMilliseconds: UInt32, dependencies: Int
+        rank: Int8 = 0, timeoutMilliseconds: UInt32, graceMilliseconds: UInt32, dependencies: Int
     ) {
+        self.rank = rank
         self.attempt = attempt
         self.function = function
         self.kind = kind
@@ -129,7 +132,7 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
         let rawMode = try body.uint8("mode")
         guard let mode = ExecutionMode(rawValue: rawMode) else { throw WireError("unknown mode \(rawMode)") }
         self.mode = mode
-        try body.skip(1, "zero")
+        rank = Int8(bitPattern: try body.uint8("rank"))
         timeoutMilliseconds = try body.uint32("timeout")
         graceMilliseconds = try body.uint32("grace")
         dependencies = Int(try body.uint32("number of dependencies"))
@@ -150,7 +153,7 @@ extension ByteWriter {
         uint8(assignment.kind.rawValue)
         uint8(assignment.resultCodec.rawValue)
         uint8(assignment.mode.rawValue)
-        uint8(0)
+        uint8(UInt8(bitPattern: assignment.rank))
         uint32(assignment.timeoutMilliseconds)
         uint32(assignment.graceMilliseconds)
         uint32(UInt32(assignment.dependencies))

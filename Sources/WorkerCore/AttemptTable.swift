@@ -66,6 +66,9 @@ struct Attempt: Sendable, BitwiseCopyable {
     var wish = Wish.none
     var beginning = Beginning.assumed
     var reportedStarted = false
+    var rank: Int8 = 0
+    /// How often others were put in front of it.
+    var overtaken: UInt8 = 0
 
     var isUnstarted: Bool {
         switch phase {
@@ -126,6 +129,7 @@ struct AttemptTable: ~Copyable {
             id: order.id, grace: order.grace, timeout: order.timeout, order: admitted,
             function: order.function, generation: 0, kind: order.kind)
         attempt.phase = .queued
+        attempt.rank = order.rank
         if free.popLast() != nil {
             attempt.generation = entries[Int(index)].generation
             entries[Int(index)] = attempt
@@ -155,11 +159,26 @@ extension AttemptTable {
         insert(index, into: &list, after: list.tail)
     }
 
-    /// Into a queue, at its place by order of admission: what comes back was there before most others.
+    /// Into a queue, behind what has its rank or a larger one, and behind what was overtaken often enough: so
+    /// each attempt is passed `Limits.overtakenMax` times at most, and no queue is walked for long.
+    mutating func enqueue(_ index: UInt32, into list: inout AttemptList) {
+        var after = list.tail
+        while after != noIndex, self[after].rank < self[index].rank,
+            self[after].overtaken < Limits.overtakenMax
+        {
+            self[after].overtaken += 1
+            after = self[after].previous
+        }
+        insert(index, into: &list, after: after)
+    }
+
+    /// To the front of a queue, where what comes back from an executor is in the order of admission: all of it
+    /// was about to run.
     mutating func reinsert(_ index: UInt32, into list: inout AttemptList) {
+        self[index].rank = .max
         var before = noIndex
         var next = list.head
-        while next != noIndex, self[next].order < self[index].order {
+        while next != noIndex, self[next].rank == .max, self[next].order < self[index].order {
             before = next
             next = self[next].next
         }

@@ -80,15 +80,17 @@ extension WorkerStateMachine {
 
     private func checkQueue(_ list: AttemptList, _ kind: ExecutorKind) -> Int {
         var index = list.head
-        var order: UInt64 = 0
+        // Per rank.
+        var orders = [UInt64](repeating: 0, count: 256)
         var count = 0
         while index != noIndex {
             let attempt = attempts[index]
             guard case .queued = attempt.phase else { preconditionFailure("queued attempts are queued") }
             precondition(attempt.kind == kind, "a queue holds one kind")
             precondition(attempt.wish == .none, "nothing is wished for what is here")
-            precondition(attempt.order > order, "a queue is in the order of admission")
-            order = attempt.order
+            let rank = Int(attempt.rank) + 128
+            precondition(attempt.order > orders[rank], "equals of a queue are in the order of admission")
+            orders[rank] = attempt.order
             count += 1
             index = attempt.next
         }

@@ -63,10 +63,14 @@ package struct AttemptOrder: Sendable, BitwiseCopyable {
     package var timeout: Interval?
     /// From the exception inside the task to the kill of its executor.
     package var grace: Interval
+    /// What waits here with a smaller one is overtaken, within bounds.
+    package var rank: Int8
 
     package init(
-        id: AttemptID, function: FunctionSlot, kind: ExecutorKind, timeout: Interval?, grace: Interval
+        id: AttemptID, function: FunctionSlot, kind: ExecutorKind, timeout: Interval?, grace: Interval,
+        rank: Int8 = 0
     ) {
+        self.rank = rank
         self.id = id
         self.function = function
         self.kind = kind

@@ -80,8 +80,8 @@ package struct WorkerStateMachine: ~Copyable {
         precondition(order.kind != .command, "no executor here runs commands; conclude it at the door")
         let index = attempts.insert(order)
         switch order.kind {
-        case .python, .command: attempts.append(index, to: &pythonQueue)
-        case .swift: attempts.append(index, to: &swiftQueue)
+        case .python, .command: attempts.enqueue(index, into: &pythonQueue)
+        case .swift: attempts.enqueue(index, into: &swiftQueue)
         }
         return attempts.slot(index)
     }

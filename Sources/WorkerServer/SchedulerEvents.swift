@@ -139,7 +139,7 @@ extension WorkerLoop {
         let order = AttemptOrder(
             id: attempt, function: FunctionSlot(UInt32(function)), kind: assignment.kind,
             timeout: milliseconds == 0 ? nil : .milliseconds(milliseconds),
-            grace: .milliseconds(Int64(assignment.graceMilliseconds)))
+            grace: .milliseconds(Int64(assignment.graceMilliseconds)), rank: assignment.rank)
         guard let slot = core.admit(order) else {
             if core.find(attempt) == nil { writeAttempt(.returned, attempt) }
             return

@@ -41,7 +41,7 @@ def test_without_a_worker_it_says_how_to_start_one(cluster: Cluster) -> None:
 
 
 def test_each_reason_for_waiting_has_its_words(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.scheduler("--unservable-grace", "0")
+    cluster.scheduler("--unservable-grace", "never")
     cluster.worker("--resource", "tape=1", slots=1)
     client = cluster.client()
     gate = tmp_path / "gate"

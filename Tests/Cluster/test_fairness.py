@@ -21,7 +21,7 @@ def test_what_is_urgent_goes_first(cluster: Cluster, tmp_path: Path) -> None:
     blocker = client.submit(tasks.wait_for_file, str(gate))
     eventually(blocker.running, "the slot is taken")
     futures = [
-        # The first two may be held ahead already. What is beyond the range counts as its end.
+        # The first two may be held ahead already.
         client.options(priority=priority).submit(tasks.append, str(trace), f"{priority}")
         for priority in [3, 3, 0, -3, 1, 2, 0, 2, 9, -9]
     ]

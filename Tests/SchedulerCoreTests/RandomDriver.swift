@@ -55,6 +55,7 @@ struct RandomDriver: ~Copyable {
         if random.percent(50) { scheduler.dropsPerTurnMax = 1 + random.below(20) }
         scheduler.strategy = PlacementStrategy.allCases[Int(seed / 2) % PlacementStrategy.allCases.count]
         if seed % 3 == 0 { scheduler.unservableGrace = .milliseconds(20) }
+        if seed % 7 == 0 { scheduler.unservableGrace = .zero }
         for (step, weight) in zip(Step.allCases, Self.weights) {
             let isEssential = step == .submit || step == .decide || step == .finish || step == .record
             if isEssential || random.percent(80) { lot += [Step](repeating: step, count: weight) }

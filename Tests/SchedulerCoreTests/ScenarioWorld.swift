@@ -70,7 +70,12 @@ struct ScenarioWorld: ~Copyable {
             }
             scheduler.strategy = strategy
         case "grace":
-            scheduler.unservableGrace = try command.interval(at: 0) ?? .zero
+            scheduler.unservableGrace = try command.first() == "never" ? nil : command.interval(at: 0)
+        case "expect":
+            scheduler.expectedWorkers.append(
+                ExpectedWorker(
+                    resources: try resources(command, Resources()),
+                    labels: words(command, "labels").map { label($0) }))
         case "wakeup":
             output.append(scheduler.wakeUp.map { "at \($0.nanoseconds / 1_000_000) ms" } ?? "never")
         case "recorded":
@@ -331,7 +336,9 @@ extension ScenarioWorld {
             }
         case .accept(let session, let sequence): return "accept \(name(session)) up to \(sequence)"
         case .assign(let task, let attempt, let worker):
+            let rank = scheduler.isCurrent(task) ? scheduler.rank(of: task) : 0
             return "assign \(name(task))/\(attempt) to \(name(worker))\(values(of: task))"
+                + (rank == 0 ? "" : " rank \(rank)")
         case .retract(let task, let attempt, let worker):
             return "retract \(name(task))/\(attempt) from \(name(worker))"
         case .stop(let task, let attempt, let worker):
@@ -367,6 +374,8 @@ extension ScenarioWorld {
             return "waits for a worker with \(requirements[Int(requirement.rawValue)]); "
                 + "\(workers) connected, \(draining) draining"
                 + (refusedAt.map { ", refused at \($0.nanoseconds / 1_000_000) ms" } ?? "")
+        case .waitsForExpectedWorker(let requirement):
+            return "waits for an expected worker with \(requirements[Int(requirement.rawValue)])"
         case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
             return
                 "waits for a slot; \(workers) workers, \(slots) slots, \(ahead) ahead, \(sessions) sessions"

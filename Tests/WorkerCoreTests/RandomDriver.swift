@@ -105,7 +105,8 @@ struct RandomDriver: ~Copyable {
             let kind: ExecutorKind = shape.swift && random.below(3) == 0 ? .swift : .python
             let order = AttemptOrder(
                 id: AttemptID(task: task, number: 1), function: functions[Int(random.below(3))], kind: kind,
-                timeout: random.below(4) == 0 ? .milliseconds(20) : nil, grace: .milliseconds(10))
+                timeout: random.below(4) == 0 ? .milliseconds(20) : nil, grace: .milliseconds(10),
+                rank: random.below(3) == 0 ? Int8(random.below(5)) : 0)
             guard let slot = core.admit(order) else { return fail("a new attempt was not admitted") }
             if held[slot] != nil { return fail("a place was given out twice") }
             held[slot] = Held(id: order.id, kind: kind)

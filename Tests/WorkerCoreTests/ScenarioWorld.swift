@@ -102,7 +102,8 @@ struct ScenarioWorld: ~Copyable {
         let order = AttemptOrder(
             id: try id(name), function: functions[function]!, kind: command.has("swift") ? .swift : .python,
             timeout: try command.value("timeout").map { try Command.interval($0) },
-            grace: try Command.interval(command.value("grace") ?? "1000ms"))
+            grace: try Command.interval(command.value("grace") ?? "1000ms"),
+            rank: Int8(command.value("rank") ?? "0") ?? 0)
         guard let slot = core.admit(order) else { throw ScenarioError("\(name) is held already") }
         names[slot] = name
     }

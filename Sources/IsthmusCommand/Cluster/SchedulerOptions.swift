@@ -45,18 +45,22 @@ struct SchedulerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Refuse a task after this time when none of the connected workers can run it; 0: never.",
+            "A worker that will join, by what it offers, for example cpu=8,gpu=2,memory=64GB,label.zone=a. "
+                + "Tasks that only it can run wait for it. May be repeated.", valueName: "offer"))
+    var expect: [Expectation] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a task waits that no connected or expected worker can run before it is refused: "
+                + "seconds, or never. Default: 10, but 0 with --expect, and for `up` without --listen.",
             valueName: "seconds"))
-    var unservableGrace = Double(Limits.unservableGrace.nanoseconds) / 1e9
+    var unservableGrace: Grace?
 
     func validate() throws {
         guard SchedulerConfiguration.placements.contains(placement) else {
             throw ValidationError(
                 "--placement \(placement): give one of "
                     + SchedulerConfiguration.placements.joined(separator: ", "))
-        }
-        guard unservableGrace >= 0, unservableGrace < 1e9 else {
-            throw ValidationError("--unservable-grace must be a number of seconds from 0")
         }
         for address in listen {
             guard address.hasPrefix("tcp://") else {
@@ -109,7 +113,13 @@ struct SchedulerOptions: ParsableArguments {
             addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
             keysDirectory: keys.map(ClusterPlaces.absolute))
         configuration.place(by: placement)
-        configuration.unservableGrace = .milliseconds(Int64(unservableGrace * 1_000))
+        configuration.expected = expect.map(\.offer)
+        if let unservableGrace {
+            configuration.unservableGrace = unservableGrace.interval
+        } else if !expect.isEmpty || inproc != nil && listen.isEmpty {
+            // All workers are known or announced, so waiting for another one helps nobody.
+            configuration.unservableGrace = .zero
+        }
         return configuration
     }
 

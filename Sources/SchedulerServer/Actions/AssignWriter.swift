@@ -33,7 +33,7 @@ extension SchedulerLoop {
             Assignment(
                 attempt: AttemptID(task: entry.id, number: attempt), function: function.number,
                 kind: function.kind, resultCodec: resultCodec(function, options, client), mode: options.mode,
-                timeoutMilliseconds: options.timeoutMilliseconds,
+                rank: core.rank(of: task), timeoutMilliseconds: options.timeoutMilliseconds,
                 graceMilliseconds: options.graceMilliseconds,
                 dependencies: dependencies.count))
         if let submission = entry.submission {

@@ -51,6 +51,10 @@ extension SchedulerLoop {
             let refusal =
                 refusedAt.map { "; it is refused in \(wholeSeconds(until: $0)) s unless one joins" } ?? ""
             return noWorkerWords(requirements[requirement], workers: workers, draining: draining) + refusal
+        case .waitsForExpectedWorker(let requirement):
+            return
+                "waits for a worker with \(requirements.words(requirements[requirement])): one that was "
+                + "announced with --expect has not joined yet"
         case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
             let sharing = sessions > 1 ? ", and \(sessions) sessions take turns" : ""
             return
@@ -167,7 +171,7 @@ extension SchedulerLoop {
     private func seconds(_ since: Instant) -> String { words(now - since) }
     private func seconds(until: Instant) -> String { words(until - now) }
 
-    private func words(_ interval: Interval) -> String {
+    func words(_ interval: Interval) -> String {
         let milliseconds = max(0, interval.nanoseconds / 1_000_000)
         return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
     }

@@ -4,16 +4,25 @@ import SchedulerCore
 import TaskModel
 
 extension SchedulerLoop {
-    /// Why a task was refused after the grace period.
+    /// Why a task was refused when it was ready.
     func unservableWords(_ task: TaskSlot, _ entry: TaskEntry) -> String {
         guard let requirement = core.snapshot(of: task)?.requirement else {
             return "task \(entry.id) was refused: no connected worker can run it"
         }
+        return "task \(entry.id) was refused: \(unservableWords(requirement))"
+    }
+
+    /// What a refused task asked for, and what there is.
+    func unservableWords(_ requirement: RequirementID) -> String {
         let workers = counted(UInt32(peers.workerCount), "connected worker")
-        let seconds = configuration.unservableGrace.nanoseconds / 1_000_000_000
-        return "task \(entry.id) was refused: it needs a worker with "
-            + "\(requirements.words(requirements[requirement])), and for "
-            + "\(seconds) s none of \(workers) had it; \(remedy(requirements[requirement]))"
+        let expected = configuration.expected.isEmpty ? "" : ", nor one that is expected,"
+        let grace = configuration.unservableGrace ?? .zero
+        let missing =
+            grace == .zero
+            ? "none of \(workers)\(expected) has it"
+            : "for \(words(grace)) none of \(workers)\(expected) had it"
+        return "it needs a worker with \(requirements.words(requirements[requirement])), and \(missing); "
+            + remedy(requirements[requirement])
     }
 
     /// What there is instead, and how to get what is missing.
@@ -30,8 +39,8 @@ extension SchedulerLoop {
             if able.isEmpty { return remedy(requirements[demand.base]) }
             let missing = missing(demand, of: able)
             let why = missing.isEmpty ? "no single worker has all of it" : missing.joined(separator: ", ")
-            return "\(why); ask for less, or start a worker with `isthmus worker --resource NAME=AMOUNT "
-                + "--label KEY=VALUE`"
+            return "\(why); ask for less, or start a worker that has it (--resource NAME=AMOUNT, --label "
+                + "KEY=VALUE)"
         }
     }
 

@@ -91,7 +91,7 @@ extension SchedulerLoop {
             client.slot, sequence: submission.sequence, function: function, requirement: requirement,
             options: TaskOptions(
                 retries: UInt16(clamping: asked.retries), idempotent: asked.idempotent,
-                needsNeutral: submission.kind == .swift, priority: Int8(clamping: asked.priority),
+                needsNeutral: submission.kind == .swift, priority: asked.priority,
                 backoffMilliseconds: asked.backoffMilliseconds,
                 backoffMaxMilliseconds: asked.backoffMaxMilliseconds,
                 deadlineMilliseconds: asked.deadlineMilliseconds),
@@ -111,8 +111,11 @@ extension SchedulerLoop {
         case .duplicate:
             break
         case .refused(let refusal):
-            sendRefusal(
-                submission.sequence, SubmitRefusal(refusal, taskID(submission.sequence, client)), to: client)
+            let why =
+                refusal == .unservable
+                ? SubmitRefusal(reason: .unservable, message: unservableWords(requirement))
+                : SubmitRefusal(refusal, taskID(submission.sequence, client))
+            sendRefusal(submission.sequence, why, to: client)
         case .malformed(let misnumbering):
             throw WireError(misnumbering, submission.sequence)
         }
@@ -210,8 +213,10 @@ struct SubmitRefusal: Error, Hashable, Sendable {
     }
 
     init(_ refusal: Admission.Refusal, _ task: TaskID) {
-        reason = .limitExceeded
+        reason = refusal == .unservable ? .unservable : .limitExceeded
         switch refusal {
+        case .unservable:
+            message = "no worker can run it, and none is expected that could"
         case .sessionTasks(let limit):
             message = "its session has \(limit) unfinished tasks, which is the limit; wait for some of them"
         case .tasks:

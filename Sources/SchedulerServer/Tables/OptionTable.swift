@@ -1,3 +1,4 @@
+import SchedulerCore
 import TaskModel
 import Wire
 
@@ -19,7 +20,7 @@ struct SubmitOptions: Hashable, Sendable {
     var idempotent = true
     var mode = ExecutionMode.process
     var name = ""
-    var priority: Int64 = 0
+    var priority: Int8 = 0
     var wishes = PlacementWishes()
     /// The value is for other tasks only: its client is told that there is one, and nothing more.
     var quiet = false
@@ -100,7 +101,7 @@ struct OptionTable {
         case "idempotent": options.idempotent = try expect(field, field.flag, "true or false")
         case "mode": options.mode = try mode(field)
         case "name": options.name = try expect(field, field.string, "text")
-        case "priority": options.priority = try expect(field, field.signed, "a whole number")
+        case "priority": options.priority = try priority(field)
         case "quiet": options.quiet = try expect(field, field.flag, "true or false")
         case let name where name.hasPrefix(PlacementWishes.prefix):
             let amount = try expect(field, field.unsigned, "a whole number")
@@ -124,6 +125,14 @@ struct OptionTable {
             throw SubmitRefusal(reason: .malformed, message: "the option \(field.name) must be \(what)")
         }
         return value
+    }
+
+    private static func priority(_ field: Field) throws(SubmitRefusal) -> Int8 {
+        let range = Priority.range
+        guard let priority = field.signed.flatMap({ Int8(exactly: $0) }), range.contains(priority) else {
+            return try expect(field, nil, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return priority
     }
 
     /// Lines `key=value`.

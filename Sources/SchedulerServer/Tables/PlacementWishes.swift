@@ -61,6 +61,17 @@ extension SchedulerLoop {
         return requirement
     }
 
+    /// A worker that will join. What names more kinds or labels than there may be is left out: no task can ask
+    /// for it either.
+    mutating func expect(_ offer: ExpectedOffer) {
+        var worker = ExpectedWorker(resources: .plain)
+        for (name, amount) in offer.resources.sorted(by: { $0.key < $1.key }) {
+            if let kind = requirements.kind(ofResource: name) { worker.resources[kind] = amount }
+        }
+        worker.labels = offer.labels.compactMap { requirements.number(ofLabel: $0) }
+        core.expectedWorkers.append(worker)
+    }
+
     private mutating func numbers(of labels: [String]) throws(SubmitRefusal) -> [UInt32] {
         var numbers: [UInt32] = []
         for label in labels {

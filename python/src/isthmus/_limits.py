@@ -18,6 +18,9 @@ MESSAGE_PARTS_MAX: Final = 1 << 20
 FUNCTIONS_PER_SESSION_MAX: Final = 16_384
 OPTION_SETS_PER_SESSION_MAX: Final = 4_096
 
+#: Urgent tasks go first, strictly; a few levels are enough to say so.
+PRIORITY_MAX: Final = 10
+
 #: A frame is closed and sent at this size. Half of what the other side aims at: the scheduler begins to
 #: work on the first tasks of a burst while the rest is still being pickled.
 FRAME_BYTES: Final = 64 << 10

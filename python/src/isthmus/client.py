@@ -228,7 +228,7 @@ class Client(Executor):
         idempotent: False if it must never be started a second time, whatever happens.
         name: shown in listings.
         result: the codec of the value, "pickle", "neutral" or "raw" (bytes).
-        priority: larger runs earlier, from -3 to 3, and what is beyond counts as one of these; default 0.
+        priority: larger runs earlier, from -10 to 10; default 0.
         mode: "process", "thread" or "asyncio".
         resources: what it needs of its worker, as {"cpu": 0.5, "gpu": 1, "memory": "2GiB", "licence": 1}.
         affinity: labels that its worker must have, as {"zone": "a"}; anti_affinity: that it must not have.

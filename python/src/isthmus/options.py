@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from . import _asking as asking
+from . import _limits as limits
 from ._wire import FieldValue
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TaskOptions:
         for name in ("grace", "deadline", "backoff", "backoff_max"):
             _check_seconds(name, getattr(self, name))
         _check_integer("retries", self.retries, 0, 2**31)
-        _check_integer("priority", self.priority, -(2**31), 2**31)
+        _check_integer("priority", self.priority, -limits.PRIORITY_MAX, limits.PRIORITY_MAX + 1)
         _check_choice("result", self.result, ("pickle", "neutral", "raw"))
         _check_choice("mode", self.mode, ("process", "thread", "asyncio"))
         for name in ("idempotent", "spread"):
