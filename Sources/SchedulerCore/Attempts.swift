@@ -227,6 +227,7 @@ extension Scheduler {
         if flags.contains(.retracting) { workers[holding.worker].retracting -= 1 }
         tasks[task].flags.subtract(.ofAttempt)
         sessions[tasks[task].session].held -= 1
+        heldOfLevel[ReadyQueues.level(tasks[task].priority)] -= 1
         giveRoomBack(of: task, on: holding.worker)
         refresh(holding.worker)
     }

@@ -6,6 +6,10 @@
 // this turn, since placing only makes workers fuller. What must wait for a free slot (a long task, or one
 // that must not start twice) holds up its queue until there is one, and what would be held ahead of it. What
 // has waited very long goes in between (`Aging`).
+//
+// What is held ahead must not make others wait: the first task that is more urgent than all that workers hold,
+// and among equals the first of a session that has none on any worker, find room on full workers too, and
+// overtake there (`rank`). So each waits for the end of one task, and not of two.
 
 import TaskModel
 
@@ -53,10 +57,7 @@ extension Scheduler {
         let row = tasks[task]
         let isConversion = row.flags.contains(.conversion)
         let weight = isConversion ? Estimates.weightOfUnknown : estimates.weight(row.function)
-        // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
-        // not held ahead.
-        let freeSlotOnly = weight >= Estimates.weightOfLong || !row.flags.contains(.idempotent)
-        let worker = worker(for: row, freeSlotOnly: freeSlotOnly)
+        let worker = worker(for: row, reach(row, weight: weight))
         guard worker != .none else { return false }
         let charge = isConversion ? Estimates.ofUnknown : estimates.expected(row.function)
         queues.popFront(lane: lane, charge: charge, now: now, &tasks)
@@ -64,19 +65,32 @@ extension Scheduler {
         return true
     }
 
+    private func reach(_ task: TaskRecord, weight: UInt32) -> Reach {
+        // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
+        // not held ahead.
+        if weight >= Estimates.weightOfLong || !task.flags.contains(.idempotent) { return .freeSlot }
+        let own = ReadyQueues.level(task.priority)
+        var level = ReadyQueues.levels - 1
+        while level > own {
+            if heldOfLevel[level] > 0 { return .ahead }
+            level -= 1
+        }
+        return sessions[task.session].held == 0 || heldOfLevel[own] == 0 ? .full : .ahead
+    }
+
     /// The worker for the next task. One that needs a free slot and finds none is not overtaken: for the rest
     /// of the turn nothing is held ahead where it could run, or its slot would never be free.
-    private mutating func worker(for task: TaskRecord, freeSlotOnly: Bool) -> UInt32 {
+    private mutating func worker(for task: TaskRecord, _ reach: Reach) -> UInt32 {
         let requirement = task.requirement
-        let worker = choose(task, freeSlotOnly: freeSlotOnly)
-        if freeSlotOnly {
+        let worker = choose(task, reach)
+        if reach == .freeSlot {
             let isNew = heldUp.count < Limits.heldUpRequirementsMax && !heldUp.contains(requirement)
             if worker == .none, isNew, placement.isServed(requirement) { heldUp.append(requirement) }
             return worker
         }
         guard worker != .none, workers[worker].held.count >= workers[worker].slots else { return worker }
         for other in heldUp where placement.requirements(of: worker).contains(other) {
-            return choose(task, freeSlotOnly: true)
+            return choose(task, .freeSlot)
         }
         return worker
     }
@@ -90,6 +104,7 @@ extension Scheduler {
         let waitsThere = workers[worker].held.count >= workers[worker].slots
         if waitsThere, sessions[session].held == 0 { tasks[task].flags.insert(.alone) }
         sessions[session].held += 1
+        heldOfLevel[ReadyQueues.level(tasks[task].priority)] += 1
         sessions[session].remember(worker: worker)
         tasks.append(task, to: &workers[worker].held)
         workers[worker].load += weight

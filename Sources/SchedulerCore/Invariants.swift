@@ -189,6 +189,9 @@ extension Scheduler {
             held += Int(count)
         }
         let (recording, assigned) = (TaskPhase.recording.rawValue, TaskPhase.assigned.rawValue)
+        if held != heldOfLevel.reduce(0, { $0 + Int($1) }) {
+            return InvariantViolation(rule: "held tasks are counted by priority", row: 0)
+        }
         if held != tasks.counts[Int(recording)] + tasks.counts[Int(assigned)] {
             return InvariantViolation(rule: "every held task is in a worker's list", row: 0)
         }

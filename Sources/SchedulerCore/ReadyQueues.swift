@@ -82,8 +82,10 @@ struct ReadyQueues: ~Copyable {
 
     static func queue(_ requirement: UInt32, priority: Int8) -> UInt32 {
         precondition(Priority.range.contains(priority), "a priority within Priority.range")
-        return requirement * UInt32(levels) + UInt32(priority - Priority.range.lowerBound)
+        return requirement * UInt32(levels) + UInt32(level(priority))
     }
+
+    static func level(_ priority: Int8) -> Int { Int(priority - Priority.range.lowerBound) }
 
     static func requirement(of queue: UInt32) -> UInt32 { queue / UInt32(levels) }
     static func level(of queue: UInt32) -> Int { Int(queue) % levels }

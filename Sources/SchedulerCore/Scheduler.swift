@@ -48,6 +48,8 @@ package struct Scheduler: ~Copyable {
     var aged: [UInt32] = []
     /// Requirements of tasks that wait for a free slot; used within `decide` only.
     var heldUp: [UInt32] = []
+    /// Attempts that workers have, by level of priority.
+    var heldOfLevel = [UInt32](repeating: 0, count: ReadyQueues.levels)
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 

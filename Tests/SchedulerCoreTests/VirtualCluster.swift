@@ -2,7 +2,7 @@ import SchedulerCore
 import TaskModel
 
 /// Clients, a scheduler and workers in virtual time: tasks run exactly as long as their function says, one
-/// per slot, in the order in which they came. Messages take no time.
+/// per slot, by rank and then in the order in which they came. Messages take no time.
 struct VirtualCluster: ~Copyable {
     /// What one session had.
     struct Usage {
@@ -15,7 +15,13 @@ struct VirtualCluster: ~Copyable {
         let number: UInt32
         let session: SessionID
         let function: Int
+        let rank: Int8
+        var overtaken: UInt8 = 0
         var end: Instant?
+
+        func isOvertaken(by other: Int8) -> Bool {
+            end == nil && rank < other && overtaken < Limits.overtakenMax
+        }
     }
 
     private struct Worker {
@@ -137,8 +143,16 @@ struct VirtualCluster: ~Copyable {
             guard let function = functionOf[task] else { return }
             let session = scheduler.id(of: task).session
             for index in workers.indices where workers[index].slot == worker {
-                workers[index].held.append(
-                    Attempt(task: task, number: attempt, session: session, function: function))
+                let rank = scheduler.rank(of: task)
+                var place = workers[index].held.count
+                while place > 0, workers[index].held[place - 1].isOvertaken(by: rank) {
+                    place -= 1
+                    workers[index].held[place].overtaken += 1
+                }
+                workers[index].held.insert(
+                    Attempt(
+                        task: task, number: attempt, session: session, function: function, rank: rank),
+                    at: place)
             }
         case .retract(let task, let attempt, let worker):
             for index in workers.indices where workers[index].slot == worker {

@@ -4,12 +4,11 @@
 import TaskModel
 
 extension Placement {
-    /// The worker for the next plain task of this requirement; none if every one is full.
-    /// - freeSlotOnly: it must not wait behind another task.
-    func leastLoaded(_ requirement: UInt32, freeSlotOnly: Bool) -> UInt32 {
+    /// The worker for the next plain task of this requirement; none if every one is too full.
+    func leastLoaded(_ requirement: UInt32, _ reach: Reach) -> UInt32 {
         guard requirement < providers.count else { return .none }
         var best = UInt32.none
-        var bestLevel = freeSlotOnly ? Self.freeLevels : Self.levels
+        var bestLevel = reach.levelsEnd
         for provider in providers[Int(requirement)] {
             let level = firstLevel(provider)
             if level < bestLevel {

@@ -2,10 +2,31 @@
 
 import TaskModel
 
+/// How full a worker may be that a task is given to.
+enum Reach: BitwiseCopyable {
+    /// It must not wait behind another task.
+    case freeSlot
+    /// It may be held ahead.
+    case ahead
+    /// It overtakes what is held ahead, so a full worker is soon enough.
+    case full
+
+    /// The first level that is too high.
+    var levelsEnd: UInt32 {
+        switch self {
+        case .freeSlot: Placement.freeLevels
+        case .ahead: Placement.fullLevel
+        case .full: Placement.levels
+        }
+    }
+}
+
 extension Placement {
     static var freeLevels: UInt32 { 16 }
     static var aheadLevels: UInt32 { 64 }
-    static var levels: UInt32 { freeLevels + aheadLevels }
+    /// Full, but for what overtakes what is held ahead there.
+    static var fullLevel: UInt32 { freeLevels + aheadLevels }
+    static var levels: UInt32 { fullLevel + 1 }
     static var excessLevels: UInt32 { 20 }
 
     /// Workers that may be given something, and those that may be asked for something back.
@@ -32,13 +53,17 @@ extension Placement {
         moveExcess(worker, to: Self.excessLevel(load.excess))
     }
 
-    /// The bucket of a worker, or none if it may hold nothing more.
+    /// The level of a worker, or none if it may hold nothing more.
     private static func level(_ load: WorkerLoad) -> UInt32 {
         if load.held < load.slots { return load.held * freeLevels / load.slots }
         let heldMax = load.slots * (1 + UInt32(Limits.prefetchPerSlotMax))
         let weightMax = load.slots * Estimates.unitsPerSlot
-        guard load.weight < weightMax, load.held < heldMax else { return .none }
-        return freeLevels + load.weight * aheadLevels / weightMax
+        if load.weight < weightMax, load.held < heldMax {
+            return freeLevels + load.weight * aheadLevels / weightMax
+        }
+        // One more for each slot.
+        let isOpen = load.weight < weightMax + load.slots * Estimates.weightOfUnknown
+        return isOpen && load.held < heldMax + load.slots ? fullLevel : .none
     }
 
     private static func excessLevel(_ excess: UInt32) -> UInt32 {

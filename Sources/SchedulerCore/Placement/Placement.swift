@@ -3,15 +3,16 @@
 // Ten thousand workers must cost no more than one, so nothing here walks the workers. Workers that serve the
 // same requirements form a *class* (a cluster has few), and each class keeps its workers in buckets by
 // level: levels below `freeLevels` have a free slot, ordered by how many; above, all slots are busy and the
-// worker is ordered by the work that it holds ahead; one that may hold nothing more is in no bucket. Finding
-// the best bucket is a search in two words, and workers of one bucket take turns.
+// worker is ordered by the work that it holds ahead; at the last one it is full, but for what overtakes that;
+// one that may hold nothing more is in no bucket. Finding the best bucket is a search in two words, and
+// workers of one bucket take turns.
 // Workers that hold more than they run lie in a second set of buckets, by the binary logarithm of how much.
 //
 // Resources: at most `slots` attempts run on a worker, and what they take together never exceeds what it
 // has. While a worker holds plain tasks only, and has a cpu for each slot, that follows from its slots, and
 // it may hold work ahead. Otherwise it is *counted*: it holds only what it can run at once.
 //
-// Where to find what: Levels (how load becomes a level), Choosing (which worker), RoomSearch (workers with
+// Where to find what: Levels (how load becomes a level), Strategy (which worker), RoomSearch (workers with
 // room for a task that is not plain), TakingBack.
 
 import TaskModel

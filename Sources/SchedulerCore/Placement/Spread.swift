@@ -6,7 +6,7 @@
 import TaskModel
 
 extension Scheduler {
-    mutating func leastAlike(_ task: TaskRecord, freeSlotOnly: Bool) -> UInt32 {
+    mutating func leastAlike(_ task: TaskRecord, _ reach: Reach) -> UInt32 {
         let requirement = task.requirement
         guard placement.isServed(requirement) else { return .none }
         let resources = demands.resources(requirement)
@@ -20,7 +20,7 @@ extension Scheduler {
                 probes -= 1
                 let hasRoom =
                     isPlain
-                    ? placement.mayHold(worker, freeSlotOnly: freeSlotOnly)
+                    ? placement.mayHold(worker, reach)
                     : placement.isOpen(worker, for: requirement, resources)
                 if hasRoom {
                     let (held, slots) = (workers[worker].held.count, workers[worker].slots)

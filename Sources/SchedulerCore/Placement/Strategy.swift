@@ -23,11 +23,10 @@ package enum PlacementStrategy: String, CaseIterable, Sendable {
 
 extension Scheduler {
     /// The worker for a task that is ready; none if there is no room for it.
-    /// - freeSlotOnly: it must not wait behind another task.
-    mutating func choose(_ task: TaskRecord, freeSlotOnly: Bool) -> UInt32 {
+    mutating func choose(_ task: TaskRecord, _ reach: Reach) -> UInt32 {
         let requirement = task.requirement
         if demands.isSpread(requirement) {
-            let worker = leastAlike(task, freeSlotOnly: freeSlotOnly)
+            let worker = leastAlike(task, reach)
             if worker != .none { return worker }
         }
         guard demands.isPlain(requirement) else {
@@ -35,9 +34,9 @@ extension Scheduler {
         }
         switch strategy {
         case .combined, .leastLoaded:
-            return placement.leastLoaded(requirement, freeSlotOnly: freeSlotOnly)
+            return placement.leastLoaded(requirement, reach)
         case .roundRobin, .workStealing:
-            return placement.next(requirement, freeSlotOnly: freeSlotOnly)
+            return placement.next(requirement, reach)
         }
     }
 }
