@@ -37,6 +37,8 @@ final class Auditor {
         /// What the outcome must be, once that is known.
         var due: (status: OutcomeStatus, attempt: UInt32)?
         var outcome: Outcome?
+        /// The scheduler found that no worker can run it.
+        var isUnservable = false
         /// The client does not want the outcome any more: it may still be told, or not.
         var isReleased = false
 
@@ -56,7 +58,8 @@ final class Auditor {
         let node: Int
         let offer: WorkerOffer
         var held = 0
-        var isDraining = false
+        /// The scheduler gives it tasks.
+        var takesTasks = true
         var isGone = false
 
         init(node: Int, offer: WorkerOffer) {
@@ -71,14 +74,17 @@ final class Auditor {
     private var order: [SessionID] = []
     private var workers: [SessionID: Worker] = [:]
     private(set) var joinedWorkers: [Worker] = []
-    private var running: [Int]
+    /// Per node, what its executors run.
+    var usages: [Usage]
+    var presence: Presence
     /// Tasks of open sessions without an outcome.
     private(set) var openTasks = 0
     private(set) var tasksSubmitted = 0
 
     init(world: World, nodes: Int) {
         self.world = world
-        running = [Int](repeating: 0, count: nodes)
+        usages = [Usage](repeating: Usage(), count: nodes)
+        presence = Presence(nodes: nodes)
     }
 
     func complain(_ text: String, _ id: TaskID?) { world.complain(text, id) }
@@ -146,40 +152,20 @@ final class Auditor {
         workers[session] = worker
         joinedWorkers.removeAll { $0.isGone }
         joinedWorkers.append(worker)
+        presence.came(node, at: world.now, lastTurn: world.scheduler.turnBefore)
     }
 
-    func drainLeft(_ session: SessionID) { workers[session]?.isDraining = true }
-    func drainArrived(_ session: SessionID) { workers[session]?.isDraining = true }
-    func left(_ session: SessionID) { workers[session]?.isGone = true }
-
-    // MARK: Executors
-
-    func runStarted(_ assignment: Assignment, on node: Int) {
-        let id = assignment.attempt.task
-        running[node] += 1
-        if running[node] > world.offer(node).slots {
-            complain("worker \(node) runs \(running[node]) attempts in \(world.offer(node).slots) slots", id)
-        }
-        guard !isInternal(id) else { return }
-        checkInputs(assignment)
-        _ = update(id) { task in
-            task.runs += 1
-            if !task.spec.isIdempotent, task.runs > 1 {
-                complain("a task that is not idempotent was started \(task.runs) times", id)
-            }
-        }
+    /// The scheduler lets a worker drain, or hears that it does.
+    func drained(_ session: SessionID) {
+        guard let worker = workers[session], worker.takesTasks else { return }
+        worker.takesTasks = false
+        presence.went(worker.node, at: world.now)
     }
 
-    func runEnded(_ report: Report, on node: Int) { running[node] -= 1 }
-
-    /// The executor died with it.
-    func runVanished(_ attempt: AttemptID, on node: Int) {
-        running[node] -= 1
-        _ = update(attempt.task) { $0.runsVanished += 1 }
+    func left(_ session: SessionID) {
+        drained(session)
+        workers[session]?.isGone = true
     }
-
-    /// It was written to an executor that died before it could begin.
-    func runNeverBegan(_ attempt: AttemptID) { _ = update(attempt.task) { $0.runsVanished += 1 } }
 
     // MARK: The end
 

@@ -1,9 +1,19 @@
 import TaskModel
 
+/// Promises that a run can easily keep because nothing puts them to the test: what did so, by name.
+enum Trial: UInt8, CaseIterable, BitwiseCopyable {
+    /// Attempts that run at once take all that their worker has of a kind.
+    case cpusUsedUp, memoryUsedUp, gpusUsedUp, customUsedUp
+    /// More attempts run at once than there are cpus.
+    case cpusDivided
+    case affinity, antiAffinity, unservable
+}
+
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less
 /// than it says, so it fails.
 package struct Coverage: Sendable {
     private(set) var faults = [UInt64](repeating: 0, count: Fault.allCases.count)
+    private(set) var trials = [UInt64](repeating: 0, count: Trial.allCases.count)
     private(set) var schedulerActions = [UInt64](repeating: 0, count: SchedulerActionName.allCases.count)
     private(set) var workerActions = [UInt64](repeating: 0, count: WorkerActionName.allCases.count)
     private(set) var sessionActions = [UInt64](repeating: 0, count: SessionActionName.allCases.count)
@@ -13,6 +23,7 @@ package struct Coverage: Sendable {
     package init() {}
 
     mutating func count(_ fault: Fault) { faults[Int(fault.rawValue)] += 1 }
+    mutating func count(_ trial: Trial) { trials[Int(trial.rawValue)] += 1 }
     mutating func count(_ name: SchedulerActionName) { schedulerActions[Int(name.rawValue)] += 1 }
     mutating func count(_ name: WorkerActionName) { workerActions[Int(name.rawValue)] += 1 }
     mutating func count(_ name: SessionActionName) { sessionActions[Int(name.rawValue)] += 1 }
@@ -23,6 +34,7 @@ package struct Coverage: Sendable {
 
     mutating func add(_ other: Coverage) {
         for index in faults.indices { faults[index] += other.faults[index] }
+        for index in trials.indices { trials[index] += other.trials[index] }
         for index in schedulerActions.indices { schedulerActions[index] += other.schedulerActions[index] }
         for index in workerActions.indices { workerActions[index] += other.workerActions[index] }
         for index in sessionActions.indices { sessionActions[index] += other.sessionActions[index] }
@@ -34,6 +46,7 @@ package struct Coverage: Sendable {
     package var table: [(group: String, counts: [(name: String, count: UInt64)])] {
         [
             ("faults", zip(Fault.allCases, faults).map { ("\($0)", $1) }),
+            ("trials", zip(Trial.allCases, trials).map { ("\($0)", $1) }),
             ("scheduler actions", zip(SchedulerActionName.allCases, schedulerActions).map { ("\($0)", $1) }),
             ("worker actions", zip(WorkerActionName.allCases, workerActions).map { ("\($0)", $1) }),
             ("session actions", zip(SessionActionName.allCases, sessionActions).map { ("\($0)", $1) }),
@@ -42,11 +55,12 @@ package struct Coverage: Sendable {
         ]
     }
 
-    /// Faults and actions of cores that never came up. Without faults many cannot, so none is missed.
+    /// Trials, faults and actions of cores that never came up. Without faults many of the latter cannot, so
+    /// none is missed.
     package func missing(_ level: FaultLevel) -> [String] {
-        if level == .none { return [] }
         var missing: [String] = []
         for (group, counts) in table where group != "outcomes" && group != "reasons" {
+            if level == .none, group != "trials" { continue }
             for (name, count) in counts where count == 0 { missing.append("\(group): \(name)") }
         }
         return missing

@@ -59,10 +59,10 @@ extension Auditor {
             complain("worker \(worker.node) holds \(worker.held) attempts for \(slots) slots", id)
         }
         let kind: ExecutorKind = assignment.isConversion ? .python : assignment.spec.kind
-        if !worker.offer.serves(kind) {
-            complain("worker \(worker.node) is given a \(kind) task and has no such executor", id)
+        if !worker.offer.serves(kind, assignment.spec.wish) {
+            complain("worker \(worker.node) is given a task that it can never run", id)
         }
-        if worker.isDraining, assignment.spec.isIdempotent {
+        if !worker.takesTasks, assignment.spec.isIdempotent {
             complain("worker \(worker.node) is draining and is given an attempt", id)
         }
         if isDropped(id.session) { complain("an attempt leaves for a session that is closed", id) }
@@ -127,19 +127,6 @@ extension Auditor {
         if waited / 94 * 100 < min(doubled, longest) / 2 {
             complain("a retry leaves before its delay is over", id)
         }
-    }
-
-    /// A task is refused because no worker can run it.
-    func foundUnservable(_ id: TaskID) {
-        guard let task = task(id) else { return }
-        var isAlone = true
-        for worker in joinedWorkers where !worker.isGone {
-            isAlone = false
-            if worker.offer.serves(task.spec.kind), !worker.isDraining {
-                complain("a task is refused that worker \(worker.node) could run", id)
-            }
-        }
-        if isAlone { complain("a task is refused while no worker is known", id) }
     }
 
     /// An attempt has the values of exactly its dependencies, made by the attempts that count.
@@ -280,7 +267,7 @@ extension Auditor {
         case (.lost, .workerLost):
             if task.losses <= Limits.workerLossesMax { complain("a task was given up too early", id) }
         case (.refused, .unservable):
-            break
+            if !task.isUnservable { complain("a task is refused that could be served", id) }
         case (.refused, .limitExceeded):
             if task.isAdmitted { complain("a task is refused that was admitted", id) }
         case _:

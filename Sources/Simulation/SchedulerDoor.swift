@@ -114,7 +114,8 @@ extension SchedulerNode {
     private func open(_ entry: SchedulerEntry, _ now: Instant) {
         if let worker = world.worker(entry.node) {
             let slot = core.openWorker(
-                entry.session, slots: UInt32(worker.offer.slots), provides: worker.offer.requirements)
+                entry.session, slots: UInt32(worker.offer.slots), provides: worker.offer.requirements,
+                resources: worker.offer.resources, labels: RequirementNumbers.labels(worker.offer.labels))
             entry.peer = .worker(slot)
             Self.place(entry, at: slot.index, in: &workers)
             world.auditor.joined(entry.session, worker: entry.node, worker.offer)
@@ -192,9 +193,10 @@ extension SchedulerNode {
     ) {
         let spec = submission.spec
         let pending = actions.count
+        let requirement = requirements.requirement(of: spec, &core)
         let admission = core.submit(
             client, sequence: submission.sequence, function: FunctionKey(spec.function),
-            requirement: WorkerOffer.requirement(of: spec), options: TaskOptions(spec),
+            requirement: requirement, options: TaskOptions(spec),
             dependencies: submission.dependencies, now: now, into: &actions)
         let id = TaskID(session: entry.session, sequence: submission.sequence)
         switch admission {
@@ -234,7 +236,7 @@ extension SchedulerNode {
             core.absorb(
                 .attemptReturned(task, attempt: attempt.number, by: worker), now: now, into: &actions)
         case .draining:
-            world.auditor.drainArrived(entry.session)
+            world.auditor.drained(entry.session)
             core.absorb(.workerDraining(worker), now: now, into: &actions)
         case .submit, .cancel, .release, .accepted, .outcome, .started, .assign, .retract, .stop,
             .forgetSession, .drain:

@@ -22,6 +22,7 @@ final class SchedulerNode: Node {
     private var mercyUntil = Instant.origin
     private var plannedScan = Instant.distantFuture
 
+    var requirements = RequirementNumbers()
     var slab = Slab()
     var store = VirtualStore()
     var toDrain: [SessionID] = []
@@ -35,6 +36,8 @@ final class SchedulerNode: Node {
     func begin(_ setting: Setting) {
         policy = setting.policy
         core.dropsPerTurnMax = setting.dropsPerTurnMax
+        core.strategy = setting.strategy
+        core.unservableGrace = setting.unservableGrace
     }
 
     // MARK: The turn
@@ -52,7 +55,7 @@ final class SchedulerNode: Node {
         for (frame, connection) in frames { take(frame, over: connection, now) }
         for session in toDrain {
             guard let worker = core.worker(session) else { continue }
-            world.auditor.drainLeft(session)
+            world.auditor.drained(session)
             core.drainWorker(worker, into: &actions)
         }
         toDrain.removeAll()

@@ -1,5 +1,6 @@
 // What one seed is about: how large, how fast, and what its users do.
 
+import SchedulerCore
 import SessionCore
 import TaskModel
 
@@ -8,11 +9,16 @@ enum Feature: UInt8, CaseIterable, BitwiseCopyable {
     case swiftTasks, graphs, failures, retries, notIdempotent, priorities, timeouts, stubborn
     case backoff, deadlines
     case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
+    case resources, scarceCpus, labels, spread, unservable
 }
 
 struct Setting {
     private var features: [Bool]
-    let workers: [WorkerOffer]
+    private(set) var workers: [WorkerOffer] = []
+    /// What some tasks ask for, beside an executor.
+    private(set) var wishes: [Wish] = []
+    let strategy: PlacementStrategy
+    let unservableGrace: Interval
     let clients: Int
     /// Unfinished tasks that a client has at most, and that the scheduler allows it.
     let tasksAtOnce: Int
@@ -27,16 +33,9 @@ struct Setting {
 
     init(nodes: Int, random: inout RandomNumbers) {
         features = Feature.allCases.map { _ in random.happens(500) }
-        var workers: [WorkerOffer] = []
+        strategy = random.element(of: PlacementStrategy.allCases)
+        unservableGrace = random.element(of: [.milliseconds(300), .seconds(3), Limits.unservableGrace])
         let count = nodes <= 8 ? random.number(1...nodes) : nodes
-        for number in 0..<count {
-            let slots = random.element(of: [1, 1, 2, 3, 4, 8])
-            let kinds = number == 0 ? 0 : random.below(4)
-            workers.append(
-                WorkerOffer(
-                    slots: slots, python: kinds != 1, swift: kinds != 2, spares: random.below(2)))
-        }
-        self.workers = workers
         clients = nodes <= 8 ? random.number(1...3) : max(3, nodes / 20)
         let perClient = max(1, count / clients)
         tasksAtOnce = random.element(of: [3, 12, 40]) * max(1, perClient / 2)
@@ -52,6 +51,21 @@ struct Setting {
             policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
             policy.acknowledgeFrames = random.element(of: [1, 4])
         }
+        drawWorkers(count, &random)
+    }
+
+    private mutating func drawWorkers(_ count: Int, _ random: inout RandomNumbers) {
+        for number in 0..<count {
+            let slots = random.element(of: [1, 1, 2, 3, 4, 8])
+            let kinds = number == 0 ? 0 : random.below(4)
+            let spares = random.below(2)
+            let (amounts, labels) = Wish.offer(slots: slots, isFirst: number == 0, self, &random)
+            workers.append(
+                WorkerOffer(
+                    slots: slots, python: kinds != 1, swift: kinds != 2, spares: spares, amounts: amounts,
+                    labels: labels))
+        }
+        wishes = Wish.draw(for: workers, self, &random)
     }
 
     func has(_ feature: Feature) -> Bool { features[Int(feature.rawValue)] }
@@ -59,6 +73,6 @@ struct Setting {
     var words: String {
         let names = Feature.allCases.filter { has($0) }.map { "\($0)" }.joined(separator: " ")
         return "\(workers.count) workers, \(clients) clients, a step of a client each "
-            + "\(tempo.nanoseconds / 1_000) us; features: \(names)"
+            + "\(tempo.nanoseconds / 1_000) us, \(strategy.rawValue); features: \(names)"
     }
 }

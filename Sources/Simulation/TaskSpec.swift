@@ -33,4 +33,5 @@ struct TaskSpec: BitwiseCopyable {
     var deadline: UInt32 = 0
     var isIdempotent = true
     var priority: Int8 = 0
+    var wish = Wish()
 }

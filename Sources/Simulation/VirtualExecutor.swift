@@ -67,7 +67,7 @@ final class VirtualExecutor {
 
     /// With its worker.
     func vanish() {
-        if let running { world.auditor.runVanished(running.attempt, on: worker.index) }
+        if let running { world.auditor.runVanished(running, on: worker.index) }
         phase = .dead
         running = nil
         queue.removeAll()
@@ -78,7 +78,7 @@ final class VirtualExecutor {
             world.note(running.attempt.task, at: worker.index) {
                 "executor \(worker.index).\(place) died with it"
             }
-            world.auditor.runVanished(running.attempt, on: worker.index)
+            world.auditor.runVanished(running, on: worker.index)
         }
         diedRunning = running != nil
         for assignment in queue { neverBegins(.run(assignment)) }
@@ -213,7 +213,7 @@ final class VirtualExecutor {
         world.note(running.attempt.task, at: worker.index) {
             "executor \(worker.index).\(place): \(status) \(reason)"
         }
-        world.auditor.runEnded(report, on: worker.index)
+        world.auditor.runEnded(running, on: worker.index)
         self.running = nil
         runs += 1
         say(.finished(report), after: world.random.interval(.microseconds(5), .microseconds(40)))

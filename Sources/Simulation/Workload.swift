@@ -36,6 +36,7 @@ enum Workload {
             spec.timeout = random.interval(.milliseconds(1), mean * 2 + .milliseconds(2))
         }
         if setting.has(.stubborn), random.happens(200) { spec.isStubborn = true }
+        if !setting.wishes.isEmpty, random.happens(400) { spec.wish = random.element(of: setting.wishes) }
         return spec
     }
 

@@ -19,6 +19,8 @@ final class World {
     let checkInterval: Int
     private(set) var violation: Violation?
     private(set) var isHealed = false
+    /// Since when nothing goes wrong; nil while something may.
+    private(set) var calmSince: Instant?
     private(set) var isClosing = false
     private var deadline = Instant.distantFuture
     private var notes: [Note] = []
@@ -63,6 +65,7 @@ final class World {
         setting = Setting(nodes: options.nodes, random: &random)
         faults = FaultPlan(options.faults, nodes: options.nodes, random: &random)
         checkInterval = max(1, options.nodes / 8)
+        if options.faults == .none { calmSince = .origin }
         build()
     }
 
@@ -133,6 +136,7 @@ final class World {
 
     private func heal() {
         isHealed = true
+        if options.faults != .none { calmSince = now }
         faults.isOver = true
         network.heal()
         note(nil) { "all faults are over" }

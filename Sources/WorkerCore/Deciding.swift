@@ -3,12 +3,15 @@
 // Pipelines are filled in rounds, one attempt per slot and round, idle slots first: with few attempts every
 // slot has one, with many each has about `lookaheadTarget` of work. A slot does not refill with one kind
 // while an older attempt of the other kind waits and could run here, or that one would wait for ever.
+//
+// What the scheduler forgot, it counts no longer: for its memory and its gpus others may have come already.
+// So nothing begins while something that is to be dropped may still run.
 
 import TaskModel
 
 extension WorkerStateMachine {
     mutating func fillPipelines(now: Instant, into actions: inout [Action]) {
-        guard !pythonQueue.isEmpty || !swiftQueue.isEmpty else { return }
+        guard !pythonQueue.isEmpty || !swiftQueue.isEmpty, dropping == 0 else { return }
         for number in slots.indices where slots[number].pipeline.isEmpty {
             guard let kind = oldestRunnable(on: slots[number]) else { continue }
             sendFirst(of: kind, to: number, now: now, into: &actions)

@@ -41,6 +41,7 @@ extension WorkerStateMachine {
         let left = slots[number].backlog.nanoseconds - attempts[index].estimate.nanoseconds
         slots[number].backlog = Interval(nanoseconds: left)
         clearRebalance(index)
+        if attempts[index].wish == .drop { dropping -= 1 }
         return number
     }
 
@@ -96,10 +97,11 @@ extension WorkerStateMachine {
         attempts.remove(index)
     }
 
-    /// Notes a wish unless a stronger one is noted.
+    /// Notes a wish for an attempt in a pipeline, unless a stronger one is noted.
     mutating func wish(_ wish: Wish, for index: UInt32) {
         guard attempts[index].wish.rawValue < wish.rawValue else { return }
         clearRebalance(index)
+        if wish == .drop { dropping += 1 }
         attempts[index].wish = wish
     }
 

@@ -69,12 +69,16 @@ extension WorkerStateMachine {
         seen += checkQueue(pythonQueue, .python)
         seen += checkQueue(swiftQueue, .swift)
         var rebalancing = 0
+        var dropping = 0
         for (number, slot) in slots.enumerated() {
             seen += slot.pipeline.count
-            rebalancing += checkPipeline(slot, number)
+            let wishes = checkPipeline(slot, number)
+            rebalancing += wishes.rebalance
+            dropping += wishes.drop
         }
         precondition(seen == attempts.count, "every attempt is in exactly one list")
         precondition(rebalancing == self.rebalancing, "attempts asked back for idle slots are counted")
+        precondition(dropping == self.dropping, "attempts to be dropped are counted")
         checkPlaces()
     }
 
@@ -98,11 +102,11 @@ extension WorkerStateMachine {
         return count
     }
 
-    private func checkPipeline(_ slot: Slot, _ number: Int) -> Int {
+    private func checkPipeline(_ slot: Slot, _ number: Int) -> (rebalance: Int, drop: Int) {
         var index = slot.pipeline.head
         var backlog = Interval.zero
         var count = 0
-        var rebalancing = 0
+        var wishes = (rebalance: 0, drop: 0)
         while index != noIndex {
             let attempt = attempts[index]
             precondition(pipelineSlot(of: index) == number, "a pipeline's attempts know their slot")
@@ -111,12 +115,13 @@ extension WorkerStateMachine {
                 attempt.isUnstarted == (count > 0), "the first of a pipeline runs, the others do not")
             backlog = backlog + attempt.estimate
             count += 1
-            rebalancing += attempt.wish == .rebalance ? 1 : 0
+            wishes.rebalance += attempt.wish == .rebalance ? 1 : 0
+            wishes.drop += attempt.wish == .drop ? 1 : 0
             index = attempt.next
         }
         precondition(count == slot.pipeline.count, "a list's count is its length")
         precondition(backlog == slot.backlog, "a backlog is the sum of its estimates")
-        return rebalancing
+        return wishes
     }
 
     private func checkPlaces() {

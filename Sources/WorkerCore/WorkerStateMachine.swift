@@ -25,6 +25,8 @@ package struct WorkerStateMachine: ~Copyable {
     var sparesWanted = false
     /// Attempts that were asked back for an idle slot; while there are any, no more are.
     var rebalancing = 0
+    /// Attempts in pipelines that nobody wants to hear of again; while there are any, nothing is sent.
+    var dropping = 0
 
     /// Earliest instant at which `decide` must run again even without events.
     package internal(set) var wakeUp = Instant.distantFuture

@@ -1,0 +1,74 @@
+// What the auditor sees of executors: which attempts run on a worker at once, and what they take together.
+
+import TaskModel
+
+extension Auditor {
+    /// What a worker's executors run at this moment.
+    struct Usage {
+        var attempts = 0
+        var amounts = Amounts(cpus: 0)
+    }
+
+    func runStarted(_ assignment: Assignment, on node: Int) {
+        let id = assignment.attempt.task
+        checkRoom(for: assignment.spec.wish, on: node, id)
+        guard !isInternal(id) else { return }
+        checkInputs(assignment)
+        _ = update(id) { task in
+            task.runs += 1
+            if !task.spec.isIdempotent, task.runs > 1 {
+                complain("a task that is not idempotent was started \(task.runs) times", id)
+            }
+        }
+    }
+
+    func runEnded(_ assignment: Assignment, on node: Int) { giveBack(assignment, node) }
+
+    /// The executor died with it.
+    func runVanished(_ assignment: Assignment, on node: Int) {
+        giveBack(assignment, node)
+        _ = update(assignment.attempt.task) { $0.runsVanished += 1 }
+    }
+
+    /// It was written to an executor that died before it could begin.
+    func runNeverBegan(_ attempt: AttemptID) { _ = update(attempt.task) { $0.runsVanished += 1 } }
+
+    /// What runs at once on a worker takes no more than it offered, and runs only where its labels allow.
+    private func checkRoom(for wish: Wish, on node: Int, _ id: TaskID) {
+        let offer = world.offer(node)
+        usages[node].attempts += 1
+        usages[node].amounts.add(wish.amounts)
+        let usage = usages[node]
+        if usage.attempts > offer.slots {
+            complain("worker \(node) runs \(usage.attempts) attempts in \(offer.slots) slots", id)
+        }
+        if let kind = offer.amounts.missing(for: usage.amounts) {
+            complain(
+                "attempts on worker \(node) take \(usage.amounts[kind]) of \(kind), and it offers "
+                    + "\(offer.amounts[kind])", id)
+        }
+        if !offer.suits(wish) { complain("worker \(node) runs a task that its labels exclude", id) }
+        note(wish, usage, offer)
+    }
+
+    private func note(_ wish: Wish, _ usage: Usage, _ offer: WorkerOffer) {
+        if wish.labels != 0 { world.coverage.count(.affinity) }
+        if wish.avoids != 0 { world.coverage.count(.antiAffinity) }
+        guard usage.attempts > 1 else { return }
+        for kind in Amounts.Kind.allCases where usage.amounts[kind] == offer.amounts[kind] {
+            if usage.amounts[kind] == wish.amounts[kind] { continue }
+            switch kind {
+            case .cpu: if usage.attempts < offer.slots { world.coverage.count(.cpusUsedUp) }
+            case .memory: world.coverage.count(.memoryUsedUp)
+            case .gpu: world.coverage.count(.gpusUsedUp)
+            case .custom: world.coverage.count(.customUsedUp)
+            }
+        }
+        if usage.attempts > Int(offer.amounts[.cpu] / 1_000) { world.coverage.count(.cpusDivided) }
+    }
+
+    private func giveBack(_ assignment: Assignment, _ node: Int) {
+        usages[node].attempts -= 1
+        usages[node].amounts.subtract(assignment.spec.wish.amounts)
+    }
+}
