@@ -7,9 +7,9 @@
 // that must not start twice) holds up its queue until there is one, and what would be held ahead of it. What
 // has waited very long goes in between (`Aging`).
 //
-// What is held ahead must not make others wait: the first task that is more urgent than all that workers hold,
-// and among equals the first of a session that has none on any worker, find room on full workers too, and
-// overtake there (`rank`). So each waits for the end of one task, and not of two.
+// What is held ahead must not make others wait: the first task that is more urgent than all that workers
+// hold, and among equals the first of a session that has none on any worker, find room on full workers too,
+// and overtake there (`rank`). So each waits for the end of one task, and not of two.
 
 import TaskModel
 

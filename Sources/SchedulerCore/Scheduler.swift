@@ -167,8 +167,9 @@ package struct Scheduler: ~Copyable {
         return tasks[task.index].submitted
     }
 
-    /// Whose turn it is among what waits in front of the executors of one worker: a larger rank goes first, as
-    /// a larger priority does, and within a priority the first task of a session that had nothing on any worker.
+    /// Whose turn it is among what waits in front of the executors of one worker: a larger rank goes first.
+    /// It is larger with a larger priority, and within a priority for the first task of a session that had
+    /// nothing on any worker.
     package func rank(of task: TaskSlot) -> Int8 {
         precondition(tasks.isCurrent(task), "a stale task slot has no rank")
         let row = tasks[task.index]

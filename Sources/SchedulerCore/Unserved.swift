@@ -3,9 +3,9 @@
 // A requirement is *unserved* while tasks of it are ready and none of the workers that take tasks meets it.
 // What an *expected* worker could run waits for that worker. For everything else there is a grace period: for
 // a moment it is normal that nobody meets it, since a worker is starting or reconnects. Then its tasks end as
-// refused, since most likely a name is misspelt, and waiting would tell nobody. Where all workers are known or
-// expected there is no grace, and such a task is refused when it is submitted. While there is neither a worker
-// nor an expected one, tasks wait as long as it takes: what the cluster will have is not known yet.
+// refused, since most likely a name is misspelt, and waiting would tell nobody. Where all workers are known
+// or expected there is no grace, and such a task is refused when it is submitted. While there is neither a
+// worker nor an expected one, tasks wait as long as it takes: what the cluster will have is not known yet.
 //
 // A requirement enters the list when one of its tasks becomes ready or its last worker leaves, and is struck
 // off by the next `decide` that finds it served or without tasks; so nothing is paid for what is served.

@@ -176,8 +176,8 @@ package enum Limits {
     package static let stealsPerTurnMax = 1_024
     /// Output of one task that is kept, per stream; the newest is kept, for it holds the last words.
     package static let outputBytesPerTaskMax = 64 << 10
-    /// How often an attempt that waits in front of an executor is overtaken by more urgent ones: it was placed
-    /// to start within milliseconds, and that stays nearly true.
+    /// How often an attempt that waits in front of an executor is overtaken by more urgent ones: it was
+    /// placed to start within milliseconds, and that stays nearly true.
     package static let overtakenMax: UInt8 = 4
     /// An executor that does not say `ready` for this long is killed and started again.
     package static let executorStartTimeout = Interval.seconds(60)

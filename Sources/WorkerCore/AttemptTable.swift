@@ -172,8 +172,8 @@ extension AttemptTable {
         insert(index, into: &list, after: after)
     }
 
-    /// To the front of a queue, where what comes back from an executor is in the order of admission: all of it
-    /// was about to run.
+    /// To the front of a queue, where what comes back from an executor is in the order of admission: all of
+    /// it was about to run.
     mutating func reinsert(_ index: UInt32, into list: inout AttemptList) {
         self[index].rank = .max
         var before = noIndex

@@ -61,8 +61,8 @@ extension SchedulerLoop {
         return requirement
     }
 
-    /// A worker that will join. What names more kinds or labels than there may be is left out: no task can ask
-    /// for it either.
+    /// A worker that will join. What names more kinds or labels than there may be is left out: no task can
+    /// ask for it either.
     mutating func expect(_ offer: ExpectedOffer) {
         var worker = ExpectedWorker(resources: .plain)
         for (name, amount) in offer.resources.sorted(by: { $0.key < $1.key }) {
