@@ -14,6 +14,10 @@ def add(left: Any, right: Any) -> Any:
     return left + right
 
 
+def apply(function: Any, *args: Any) -> Any:
+    return function(*args)
+
+
 def total(values: Any) -> Any:
     return sum(values)
 

@@ -334,6 +334,20 @@ def test_a_future_says_what_it_is(client: Client) -> None:
     assert "finished" in repr(future)
 
 
+def test_a_future_is_set_by_the_cluster_only(client: Client) -> None:
+    future = client.submit(tasks.nap, 0.1, "awake")
+    for change in (
+        partial(future.set_result, "set"),
+        partial(future.set_exception, ValueError("set")),
+        future.set_running_or_notify_cancel,
+    ):
+        with pytest.raises(concurrent.futures.InvalidStateError, match="set by the cluster only"):
+            change()
+    assert future.result(WAIT) == "awake"
+    with pytest.raises(concurrent.futures.InvalidStateError):
+        future.set_result("late")
+
+
 def test_a_shut_down_client_takes_nothing(stand_ins: StandIns) -> None:
     client = Client(stand_ins.start())
     slow = client.submit(tasks.nap, 0.2, "done")

@@ -110,8 +110,26 @@ def test_options_of_the_view_count_more_than_those_of_the_function(cluster: Clie
         cluster.submit(nap, 60).result(60)
     assert cluster.options(timeout=60).submit(nap, 0.5, "slept").result(60) == "slept"
     assert cluster.submit(nap.options(timeout=60), 0.5, "slept").result(60) == "slept"
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        isthmus.task(patience=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"retires": 3}, r"options\(\) has no option 'retires'; did you mean 'retries'\?"),
+        ({"anti_afinity": {}}, "did you mean 'anti_affinity'"),
+        ({"colour": "red"}, "'colour'; there are timeout, grace, retries"),
+        ({"quiet": True}, "no option 'quiet'"),
+    ],
+)
+def test_a_misspelt_option_is_named_with_the_nearest_one(
+    client: Client, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TypeError, match=words):
+        client.options(**options)
+    with pytest.raises(TypeError, match=words.replace("options", "task")):
+        isthmus.task(**options)
+    with pytest.raises(TypeError, match=words):
+        shout.options(**options)
 
 
 def test_retries_of_a_decorated_function(cluster: Client, tmp_path: Any) -> None:

@@ -39,10 +39,10 @@ def dump(value: Any) -> tuple[bytes, list[pickle.PickleBuffer]]:
             return data, buffers
     except Exception:
         pass
-    import cloudpickle
+    from isthmus_bridge import by_value
 
     buffers.clear()
-    return cloudpickle.dumps(value, 5, buffer_callback=keep_inside), buffers
+    return by_value.dumps(value, keep_inside), buffers
 
 
 def dump_by_value(value: Any) -> bytes:
@@ -53,6 +53,6 @@ def dump_by_value(value: Any) -> bytes:
             return data
     except Exception:
         pass
-    import cloudpickle
+    from isthmus_bridge import by_value
 
-    return bytes(cloudpickle.dumps(value, 5))
+    return by_value.dumps(value)

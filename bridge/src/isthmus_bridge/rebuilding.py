@@ -50,9 +50,9 @@ def dump(error: BaseException) -> bytes:
             return file.getvalue()
     except Exception:
         pass
-    import cloudpickle
+    from isthmus_bridge import by_value
 
-    class ByValue(cloudpickle.Pickler):  # type: ignore[misc]
+    class ByValue(by_value.Pickler):
         def reducer_override(self, value: Any) -> Any:
             reduced = _reduced(value)
             return super().reducer_override(value) if reduced is NotImplemented else reduced

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cloudpickle
 
+from isthmus_bridge import by_value
+
 from . import _limits as limits
 from .errors import LimitExceeded
 
@@ -54,6 +56,9 @@ class _Pickling(threading.local):
     dependencies: dict[int, int] | None = None
 
 
+#: Modules whose functions travel by value on a user's wish (`cloudpickle.register_pickle_by_value`).
+_by_value: Final = cloudpickle.cloudpickle._PICKLE_BY_VALUE_MODULES
+
 _current = _Pickling()
 _dumps = pickle.dumps
 
@@ -66,12 +71,12 @@ def pack(engine: Engine, value: Any) -> Packed:
     current.buffers = current.dependencies = None
     try:
         try:
-            data = _dumps(value, PROTOCOL, buffer_callback=_take_buffer)
+            data = b"__main__" if _by_value else _dumps(value, PROTOCOL, buffer_callback=_take_buffer)
         except Exception:
             data = b"__main__"
         if b"__main__" in data:
             current.buffers = current.dependencies = None
-            data = cloudpickle.dumps(value, protocol=PROTOCOL, buffer_callback=_take_buffer)
+            data = by_value.dumps(value, _take_buffer)
         buffers, dependencies = current.buffers, current.dependencies
         return Packed(data, buffers or [], list(dependencies) if dependencies else [])
     finally:
@@ -137,7 +142,7 @@ def is_importable(function: Callable[..., Any]) -> bool:
 
 def definition_by_name(function: Callable[..., Any]) -> bytes | None:
     """The pickle of an importable function, or None if it has to travel by value."""
-    if not is_importable(function):
+    if not is_importable(function) or _by_value:
         return None
     try:
         data = _dumps(function, PROTOCOL)

@@ -162,7 +162,7 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         >>> double(4)
         8
     """
-    made = TaskOptions().changed(options)
+    made = TaskOptions().changed(options, "task")
     if function is None:
         return lambda decorated: TaskFunction(decorated, made)
     return TaskFunction(function, made)

@@ -263,6 +263,12 @@ class Client(Executor):
             raise
         return False
 
+    def __reduce__(self) -> Any:
+        """A connection cannot travel."""
+        raise TypeError(
+            f"{self!r} cannot be sent anywhere: a task that submits tasks makes its own, Client({self.address!r})"
+        )
+
     def __repr__(self) -> str:
         return f"<Client {self._engine.session_id:016x} of {self.address}>"
 

@@ -12,7 +12,7 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures import Future as _BaseFuture
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
@@ -166,6 +166,18 @@ class Future(_BaseFuture[T]):
                 return
         run_callbacks([fn], self)
 
+    def set_running_or_notify_cancel(self) -> bool:
+        """For executors of threads and processes only: here it raises `InvalidStateError`."""
+        raise self._not_settable()
+
+    def set_result(self, _: T) -> None:
+        """For executors of threads and processes only: here it raises `InvalidStateError`."""
+        raise self._not_settable()
+
+    def set_exception(self, _: BaseException | None) -> None:
+        """For executors of threads and processes only: here it raises `InvalidStateError`."""
+        raise self._not_settable()
+
     # Beyond it.
 
     @property
@@ -221,6 +233,12 @@ class Future(_BaseFuture[T]):
         """Whether it is known to have ended otherwise than with a value."""
         stage = self._stage
         return stage == EXCEPTION or (stage == RAW and outcomes.status(self._data) != 0)
+
+    def _not_settable(self) -> InvalidStateError:
+        return InvalidStateError(
+            f"{self!r} is set by the cluster only: for a future that a program sets itself, make a "
+            "concurrent.futures.Future"
+        )
 
     def _wait(self, timeout: float | None) -> None:
         if not self._engine.wait_for(self, timeout):

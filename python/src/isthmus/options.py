@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import difflib
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from . import _asking as asking
@@ -64,8 +65,11 @@ class TaskOptions:
         for name in ("affinity", "anti_affinity"):
             set_once(self, name, asking.labels(name, getattr(self, name)))
 
-    def changed(self, changes: dict[str, Any]) -> TaskOptions:
-        """A copy with some options replaced; an unknown one is a `TypeError`."""
+    def changed(self, changes: dict[str, Any], asked: str = "options") -> TaskOptions:
+        """A copy with some options replaced; an unknown one is a `TypeError` in the name of `asked`."""
+        for name in changes:
+            if name not in _NAMES:
+                raise TypeError(f"{asked}() has no option {name!r}{_instead_of(name)}")
         return replace(self, **changes)
 
     def over(self, base: TaskOptions) -> TaskOptions:
@@ -102,6 +106,16 @@ class TaskOptions:
             if seconds is not None:
                 fields[name] = max(least, round(seconds * 1000))
         return fields | asking.fields(self.resources, self.affinity, self.anti_affinity, self.retry_on)
+
+
+#: What users may name.
+_NAMES: Final = tuple(field.name for field in fields(TaskOptions) if field.name != "quiet")
+
+
+def _instead_of(name: str) -> str:
+    """What may have been meant."""
+    near = difflib.get_close_matches(name, _NAMES, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_NAMES)}"
 
 
 def _check_seconds(name: str, value: float | None) -> None:

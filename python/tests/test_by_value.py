@@ -1,0 +1,102 @@
+"""What has no name at the other end: functions and classes of a program's main module, and of functions."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import client_tasks as tasks
+import cloudpickle
+import pytest
+
+from isthmus import Client
+
+PROGRAM = """
+import functools, sys
+from isthmus import Client
+
+@functools.lru_cache(maxsize=10)
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+@functools.cache
+def double(n):
+    return 2 * n
+
+class Shape:
+    def __init__(self, side):
+        self.side = side
+
+    @functools.cached_property
+    def area(self):
+        return self.side ** 2
+
+    @functools.lru_cache
+    def times(self, n):
+        return n * self.area
+
+def area(shape):
+    return shape.area
+
+def parameters(function):
+    return function.cache_parameters()["maxsize"]
+
+if __name__ == "__main__":
+    with Client(sys.argv[1]) as client:
+        print(client.submit(fibonacci, 60).result(60))
+        print(list(client.map(double, [1, 2, 3])))
+        print(client.submit(functools.partial(double, 8)).result(60))
+        print(client.submit(area, Shape(3)).result(60), client.submit(Shape(2).times, 5).result(60))
+        print(client.submit(parameters, fibonacci).result(60))
+        cached = client.submit(lambda: double).result(60)
+        print(cached(21), cached.cache_info().hits)
+"""
+
+
+def test_cached_functions_and_properties_of_a_program(cluster: Client, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(program), cluster.address], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["1548008755920", "[2, 4, 6]", "16", "9 20", "10", "42 0"]
+
+
+def test_a_cached_function_of_a_function(cluster: Client) -> None:
+    factor = 3
+
+    @functools.cache
+    def times(n: int) -> int:
+        return n * factor
+
+    assert cluster.submit(times, 4).result(60) == 12
+    assert cluster.submit(functools.lru_cache(len), "abc").result(60) == 3
+
+
+def test_modules_that_are_registered_travel_by_value(cluster: Client, tmp_path: Path) -> None:
+    """As on a cluster whose workers do not have the module."""
+    path = tmp_path / "not_there.py"
+    path.write_text("import functools\ndef f(n): return g(n) + 1\n@functools.cache\ndef g(n): return 2 * n\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        import not_there  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="not_there"):
+        cluster.submit(not_there.f, 3).result(60)
+    cloudpickle.register_pickle_by_value(not_there)
+    try:
+        # Not `f`, which this session knows by its name.
+        assert cluster.submit(not_there.g, 3).result(60) == 6
+        assert cluster.submit(tasks.apply, not_there.f, 3).result(60) == 7
+        assert list(cluster.map(not_there.f, [1, 2])) == [3, 5]
+    finally:
+        cloudpickle.unregister_pickle_by_value(not_there)
+
+
+def test_a_client_is_no_argument(cluster: Client) -> None:
+    with pytest.raises(TypeError, match=r"Client\('ipc:.*scheduler.ipc'\)"):
+        cluster.submit(id, cluster).result(60)
