@@ -266,7 +266,8 @@ class Client(Executor):
     def __reduce__(self) -> Any:
         """A connection cannot travel."""
         raise TypeError(
-            f"{self!r} cannot be sent anywhere: a task that submits tasks makes its own, Client({self.address!r})"
+            f"{self!r} cannot be sent anywhere: a task that submits tasks makes its own client, "
+            f"Client({self.address!r})"
         )
 
     def __repr__(self) -> str:
