@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import operator
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -13,12 +20,15 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from client_support import eventually
+from client_support import HERE, eventually
 from dask._task_spec import Alias, DataNode, Dict, List, Task, TaskRef
-from dask.utils_test import GetFunctionTestMixin
+from dask.callbacks import Callback
+from dask.diagnostics import Profiler, ProgressBar
+from dask.utils_test import GetFunctionTestMixin, inc
 
 import isthmus
 from isthmus import Client
+from isthmus._callbacks import Observer
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +41,47 @@ def current(cluster: Client) -> Iterator[None]:
 
 class TestDasksOwn(GetFunctionTestMixin):
     get = staticmethod(isthmus.dask_get)
+
+
+#: Of Dask's own tests, those of what a scheduler does. They come with it; what they call by other names of
+#: schedulers runs here as well. Left out: what wants to see objects of the test change in the tasks.
+MODULES = {
+    "bag.tests.test_bag": {
+        "test_take_npartitions_warn",
+        "test_to_delayed_optimize_graph",
+        "test_repartition_partition_size_complex_dtypes",
+        "test_bag_with_single_callable",
+        "test_reductions_are_lazy",
+    },
+    "bag.tests.test_text": {"test_files_per_partition"},
+    "diagnostics.tests.test_profiler": set(),
+    "diagnostics.tests.test_progress": set(),
+    "tests.test_callbacks": {"test_nested_schedulers"},
+    "tests.test_delayed": {"test_traverse_false"},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_of_dasks_own_tests(cluster: Client, module: str, tmp_path: Path) -> None:
+    # Not imported here: its marks are unknown to this project.
+    found = importlib.util.find_spec(f"dask.{module}")
+    assert found is not None
+    path = Path(str(found.origin))
+    left_out = [
+        argument for name in sorted(MODULES[module]) for argument in ("--deselect", f"{path.name}::{name}")
+    ]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "dask_on_a_cluster", "-p", "no:cacheprovider"),
+            *("--rootdir", str(path.parent), "-c", os.devnull, str(path), *left_out),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(HERE), "ISTHMUS_TEST_ADDRESS": cluster.address},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr
 
 
 def test_tasks_as_objects() -> None:
@@ -112,3 +163,80 @@ def test_the_original_exception_is_raised(cluster: Client) -> None:
     with pytest.raises(ZeroDivisionError):
         blocks.sum().compute(scheduler=isthmus.dask_get)
     eventually(lambda: not cluster._engine.table, "the rest of the graph is cancelled")
+
+
+class Watcher(Callback):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        self.values: dict[Any, Any] = {}
+        super().__init__(
+            start=lambda graph: self.told.append(("start", sorted(graph))),
+            start_state=lambda _, state: self.told.append(("state", sorted(state["waiting"]))),
+            pretask=lambda key, _, state: self.told.append(("pretask", key, key in state["running"])),
+            posttask=self.post,
+            finish=lambda _, state, failed: self.told.append(("finish", failed, len(state["running"]))),
+        )
+
+    def post(self, key: Any, value: Any, graph: Any, state: Any, worker: Any) -> None:
+        self.told.append(("posttask", key, key in state["finished"], isinstance(worker, str)))
+        self.values[key] = value
+
+
+CHAIN = {"data": 3, "a": (operator.add, "data", 1), "b": (operator.mul, "a", 2), "c": (operator.neg, "b")}
+
+
+def test_callbacks_hear_of_each_task_in_order() -> None:
+    with Watcher() as watcher:
+        assert isthmus.dask_get(CHAIN, ["c", "a"]) == (-8, 4)
+    assert watcher.told == [
+        ("start", ["a", "b", "c", "data"]),
+        ("state", ["b", "c"]),
+        *(told for key in "abc" for told in (("pretask", key, True), ("posttask", key, True, True))),
+        ("finish", False, 0),
+    ]
+    assert watcher.values == {"a": 4, "b": 8, "c": -8}
+
+
+def test_callbacks_hear_of_a_failure_and_can_be_given(cluster: Client) -> None:
+    watcher = Watcher()
+    graph = CHAIN | {"b": (operator.truediv, "a", 0)}
+    with pytest.raises(ZeroDivisionError):
+        cluster.get(graph, "c", callbacks=[watcher])
+    assert watcher.told[-2:] == [("pretask", "b", True), ("finish", True, 1)]
+    assert not Callback.active
+    with Watcher() as active, pytest.raises(KeyError, match="nowhere"):
+        cluster.get(graph, "nowhere")
+    assert active.told[-1][:2] == ("finish", True)
+
+
+def test_only_posttask_wants_the_values_of_inner_nodes() -> None:
+    for callback, wants in ((Callback(pretask=print), False), (Callback(posttask=print), True)):
+        assert Observer(CHAIN, ["c"], [callback._callback]).wants_values is wants
+
+
+def test_the_progress_bar_and_the_profiler_of_an_array() -> None:
+    text = io.StringIO()
+    with ProgressBar(out=text), Profiler() as profiler:
+        assert da.ones(100, chunks=10).sum().compute(scheduler=isthmus.dask_get) == 100
+    assert "100% Completed" in text.getvalue()
+    assert len(profiler.results) > 10
+    assert all(result.end_time >= result.start_time for result in profiler.results)
+
+
+def test_an_iterator_can_be_read_by_each_node_that_needs_it() -> None:
+    graph = {
+        "numbers": (lambda: (n for n in range(4)),),
+        "mapped": (map, lambda n: n * n, "numbers"),
+        "sum": (sum, "numbers"),
+        "list": (list, "numbers"),
+        "squares": (list, "mapped"),
+    }
+    assert isthmus.dask_get(graph, ["sum", "list", "squares"]) == (6, [0, 1, 2, 3], [0, 1, 4, 9])
+    assert list(isthmus.dask_get(graph, "numbers")) == [0, 1, 2, 3]
+
+
+def test_nodes_are_listed_by_the_names_of_their_functions(cluster: Client) -> None:
+    with pytest.raises(TypeError, match=r"cannot pickle '_thread.lock' object \[argument 1 of inc\]"):
+        cluster.get({"a": (inc, threading.Lock())}, "a")

@@ -7,12 +7,14 @@ taken as it is, so values are never searched for calls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Call", "container", "evaluate", "identity", "run_node"]
+__all__ = ["Call", "Listing", "container", "evaluate", "identity", "run_node"]
 
 
 class Call:
@@ -27,6 +29,33 @@ class Call:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Call, (self.function, self.args, self.kwargs)
+
+
+_PASSING: Final = frozenset(
+    {GeneratorType, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap}
+)
+"""Iterators in which bags hand on their partitions. They cannot travel, or only with all that they read."""
+
+
+class Listing:
+    """Calls a function, and turns what can be read once only into what each reader can read once.
+
+    Within one process a node may hand a generator to the next one. Here the value travels, to any number of
+    readers.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        value = self.function(*args, **kwargs)
+        return iter(list(value)) if type(value) in _PASSING else value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Listing, (self.function,)
 
 
 def evaluate(call: Call) -> Any:

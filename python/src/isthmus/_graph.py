@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from isthmus_bridge.graphs import Call, evaluate, identity
 
 from . import _limits as limits
+from ._callbacks import Observer, observed
 from ._engine import Condition
 from ._lowering import Graph, Invocation
 from ._task import Node, Nodes, TaskFunction
@@ -95,20 +96,26 @@ class Run:
         self._inner = submitter.options(replace(options, quiet=True))
         #: Tasks of this run by their numbers, oldest first; those that have ended are taken out now and then.
         self._tasks: deque[int] = deque()
+        #: Who wants to hear of each task.
+        self.observer: Observer | None = None
         self._failures = engine.link.failures
 
     def submit_all(self, plan: Plan) -> dict[Any, Any]:
         """Submit every node; returns a future or a value for each key that was asked for."""
         values: dict[Any, Any] = {}
         uses = plan.uses
+        observer = self.observer
+        gathers_all = observer is not None and observer.wants_values
         for key in plan.order:
             needed = plan.inputs.pop(key)
             made = plan.graph.lower(key, values)
             if type(made) is Invocation:
-                made = self.submit(made, gathered=key in plan.gathered)
+                made = self.submit(made, gathered=gathers_all or key in plan.gathered)
             elif uses[key] > 1 and not isinstance(made, (Future, *_SMALL)) and key not in plan.gathered:
                 made = self.submit(Invocation(identity, (made,), {}), gathered=False)
             values[key] = made
+            if observer is not None:
+                observer.submitted(key, made)
             for used in needed:
                 uses[used] -= 1
                 if not uses[used]:
@@ -127,11 +134,11 @@ class Run:
         future: Future[Any]
         if any(type(argument) is Call for argument in (*args, *kwargs.values())):
             options = submitter.named(function, options)
-            future = submitter.submit(evaluate, (Call(function, args, kwargs),), {}, options)
+            future = submitter.submit_listing(evaluate, (Call(function, args, kwargs),), {}, options)
         elif isinstance(function, TaskFunction):
             future = submitter.submit_task(function, args, kwargs, options)
         else:
-            future = submitter.submit(function, args, kwargs, options)
+            future = submitter.submit_listing(function, args, kwargs, options)
         if not future._sequence:
             if self._raises:
                 # It could not be pickled: what follows would only repeat that.
@@ -176,18 +183,27 @@ class Run:
 
 
 def compute(
-    engine: Engine, submitter: Submitter, options: TaskOptions, graph: Mapping[Any, Any] | Any, keys: Any
+    engine: Engine,
+    submitter: Submitter,
+    options: TaskOptions,
+    graph: Mapping[Any, Any] | Any,
+    keys: Any,
+    callbacks: Any = None,
 ) -> Any:
     """The values of `keys`, nested as those are, with tuples for lists."""
-    plan = Plan(Graph(_mapping(graph)), _flat(keys))
-    run = Run(engine, submitter, options)
-    try:
-        values = run.submit_all(plan)
-        run.wait(values.values())
-        return _nested(keys, values)
-    except BaseException:
-        run.cancel()
-        raise
+    wanted = list(_flat(keys))
+    with observed(_mapping(graph), wanted, callbacks) as (nodes, observer):
+        run = Run(engine, submitter, options)
+        run.observer = observer
+        try:
+            values = run.submit_all(Plan(Graph(nodes), wanted))
+            if observer is not None:
+                observer.wait()
+            run.wait(values.values())
+            return _nested(keys, values)
+        except BaseException:
+            run.cancel()
+            raise
 
 
 def start(engine: Engine, submitter: Submitter, options: TaskOptions, nodes: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import cloudpickle
 
 from isthmus_bridge import by_value
+from isthmus_bridge.graphs import Listing
 
 from . import _limits as limits
 from .errors import LimitExceeded
@@ -142,7 +143,7 @@ def is_importable(function: Callable[..., Any]) -> bool:
 
 def definition_by_name(function: Callable[..., Any]) -> bytes | None:
     """The pickle of an importable function, or None if it has to travel by value."""
-    if not is_importable(function) or _by_value:
+    if _by_value or not is_importable(function.function if type(function) is Listing else function):
         return None
     try:
         data = _dumps(function, PROTOCOL)
@@ -167,6 +168,7 @@ def name_the_culprit(
     kwargs: dict[str, Any],
 ) -> None:
     """Add to a pickling error which argument it was."""
+    function = function.function if type(function) is Listing else function
     named = [(f"argument {n}", value) for n, value in enumerate(args, 1)]
     named += [(f"argument {name!r}", value) for name, value in kwargs.items()]
     called = getattr(function, "__qualname__", None) or repr(function)

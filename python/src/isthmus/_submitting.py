@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from isthmus_bridge.graphs import Listing
+
 from . import _limits as limits
 from . import _wire as wire
-from ._pickling import definition_by_name, name_the_culprit, neutral_arguments, pack, too_large
+from ._pickling import definition_by_name, is_importable, name_the_culprit, neutral_arguments, pack, too_large
 from .errors import LimitExceeded
 from .future import EXCEPTION, Future
 from .options import SwiftFunction, TaskOptions
@@ -37,7 +39,17 @@ def _running_task() -> Callable[[], tuple[int, int, int] | None] | None:
 class Submitter:
     """Turns calls into tasks of one session."""
 
-    __slots__ = ("_by_name", "_engine", "_gate", "_link", "_merged", "_outbox", "_running", "_table")
+    __slots__ = (
+        "_by_name",
+        "_engine",
+        "_gate",
+        "_link",
+        "_listings",
+        "_merged",
+        "_outbox",
+        "_running",
+        "_table",
+    )
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -47,6 +59,8 @@ class Submitter:
         self._table = engine.table
         self._by_name = engine.outbox.by_name
         self._running = _running_task()
+        #: One object for each importable function, so that it is defined once.
+        self._listings: dict[Callable[..., Any], Listing] = {}
         self._merged: dict[tuple[TaskFunction[..., Any], int], int] = {}
 
     def submit(
@@ -196,6 +210,22 @@ class Submitter:
         """Options with the name under which a function that travels by value is listed."""
         name = getattr(function, "__qualname__", None)
         return self._outbox.named(options, name) if isinstance(name, str) else options
+
+    def submit_listing(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    ) -> Future[Any]:
+        """A call in a graph of Dask's: a value that is an iterator travels as what it gives."""
+        if isinstance(function, SwiftFunction):
+            return self.submit(function, args, kwargs, options)
+        options = self.named(function, options)
+        if not is_importable(function):
+            return self.submit(Listing(function), args, kwargs, options)
+        listing = self._listings.get(function)
+        if listing is None:
+            if len(self._listings) >= limits.FUNCTIONS_KEPT_MAX:
+                self._listings.clear()
+            listing = self._listings[function] = Listing(function)
+        return self.submit(listing, args, kwargs, options)
 
     def submit_task(
         self, function: TaskFunction[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int

@@ -69,10 +69,10 @@ class TaskView:
             chunksize, buffersize,
         )  # fmt: skip
 
-    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, **_: Any) -> Any:
+    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """See `Client.get`. The options hold for each task of the graph."""
         client = self._client
-        return compute(client._engine, client._submitter, self._task_options, graph, keys)
+        return compute(client._engine, client._submitter, self._task_options, graph, keys, callbacks)
 
     dask_get = get
 
@@ -179,7 +179,7 @@ class Client(Executor):
             self._engine, self._submitter, TaskOptions(), fn, iterables, timeout, chunksize, buffersize
         )
 
-    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, **_: Any) -> Any:
+    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """Compute a graph on the cluster, each node as a task, and return the values of `keys`.
 
         `graph` is a dict as Dask writes it, with plain values or with Dask's objects; Dask need not be
@@ -191,9 +191,10 @@ class Client(Executor):
         what has not ended is cancelled; so it is on Ctrl-C. A key that is not in the graph is a `KeyError`.
 
         This is a scheduler function for Dask: `dask.compute(x, scheduler=client.get)`, also under the name
-        `dask_get`. Further arguments, which Dask passes on from `compute`, are ignored.
+        `dask_get`. Callbacks of Dask's are called: those given here, or those that are active. Further
+        arguments, which Dask passes on from `compute`, are ignored.
         """
-        return compute(self._engine, self._submitter, TaskOptions(), graph, keys)
+        return compute(self._engine, self._submitter, TaskOptions(), graph, keys, callbacks)
 
     dask_get = get
 
@@ -229,7 +230,7 @@ class Client(Executor):
         name: shown in listings.
         result: the codec of the value, "pickle", "neutral" or "raw" (bytes).
         priority: larger runs earlier, from -10 to 10; default 0.
-        mode: "process", "thread" or "asyncio".
+        mode: "process"; "asyncio" if it must be a coroutine function; "thread" is as "process" today.
         resources: what it needs of its worker, as {"cpu": 0.5, "gpu": 1, "memory": "2GiB", "licence": 1}.
         affinity: labels that its worker must have, as {"zone": "a"}; anti_affinity: that it must not have.
         spread: prefer workers that run few tasks of this function.
