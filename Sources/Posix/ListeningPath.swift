@@ -15,16 +15,32 @@ package struct ListeningPath: ~Copyable, Sendable {
         guard path.utf8.count <= Self.pathBytesMax else {
             throw PosixError("listen at \(path) (at most \(Self.pathBytesMax) bytes)", code: ENAMETOOLONG)
         }
-        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
-        let lock = FileDescriptor(
-            owning: try checked("open \(path).lock", unsafe open("\(path).lock", flags, 0o600)))
-        guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
-            throw PosixError("listen at \(path)", code: errno == EWOULDBLOCK ? EADDRINUSE : errno)
-        }
+        let lock = try Self.locked(path)
         if unsafe unlink(path) != 0 && errno != ENOENT { throw PosixError("remove the old \(path)") }
         self.path = path
         self.lock = lock
     }
 
-    deinit { _ = unsafe unlink(path) }
+    /// The lock file is removed while it is locked.
+    deinit {
+        _ = unsafe unlink(path)
+        _ = unsafe unlink("\(path).lock")
+    }
+
+    /// The lock beside the path. A file that its holder removes between `open` and `flock` locks nothing any
+    /// more, so it must still be there afterwards.
+    private static func locked(_ path: String) throws(PosixError) -> FileDescriptor {
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+        while true {
+            let lock = FileDescriptor(
+                owning: try checked("open \(path).lock", unsafe open("\(path).lock", flags, 0o600)))
+            guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+                throw PosixError("listen at \(path)", code: errno == EWOULDBLOCK ? EADDRINUSE : errno)
+            }
+            var (held, there) = (stat(), stat())
+            _ = try checked("look at \(path).lock", unsafe fstat(lock.rawValue, &held))
+            let found = unsafe lstat("\(path).lock", &there) == 0
+            if found && held.st_ino == there.st_ino && held.st_dev == there.st_dev { return lock }
+        }
+    }
 }

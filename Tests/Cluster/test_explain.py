@@ -141,3 +141,20 @@ def test_an_ended_task_says_how(cluster: Cluster, tmp_path: Path) -> None:
     assert str(failed.task_id) in summary(cluster, behind)
     assert "unicorn" in says(cluster, refused, "refused (no worker can run it)")
     says(cluster, late, "it ran longer than its timeout")
+
+
+def test_errors_name_deadlines_and_amounts(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.scheduler("--unservable-grace", "1")
+    cluster.worker(slots=1)
+    client = cluster.client()
+    gate = tmp_path / "gate"
+    running = client.submit(tasks.wait_for_file, str(gate), 1)
+    eventually(running.running, "it runs")
+    unstarted = client.options(deadline=0.25).submit(tasks.double, 1)
+    assert "its deadline of 0.25 s" in str(unstarted.exception(30))
+    gate.touch()
+    stopped = client.options(deadline=1).submit(tasks.wait_for_file, str(tmp_path / "never"))
+    assert "its deadline of 1 s" in str(stopped.exception(30))
+    for asked, words in (("2GiB", "2 GiB"), ("1.5GB", "1.5 GB"), (1_000_001, "1000001 bytes")):
+        refused = client.options(resources={"memory": asked}).submit(tasks.double, 1)
+        assert f"{words} of memory" in str(refused.exception(30))

@@ -143,7 +143,8 @@ def test_a_page_of_tasks_says_that_there_are_more(cluster: Cluster) -> None:
         (("output", "nonsense"), 2, "SESSION-SEQUENCE"),
         (("cancel", "abc-77"), 1, "no task"),
         (("drain", "nobody"), 1, "isthmus nodes"),
-        (("tasks", "--limit", "0"), 2, "--limit"),
+        (("tasks", "--limit", "0"), 2, "--limit must be at least 1"),
+        (("tasks", "--limit", "-1"), 2, "--limit must be at least 1"),
         (("tasks", "--state", "sleeping"), 2, "sleeping"),
     ],
 )
@@ -214,7 +215,33 @@ def test_sigterm_stops_in_order_and_leaves_no_socket(short_directory: Path) -> N
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 0
-    assert not (short_directory / "control.sock").exists()
+    assert list(short_directory.iterdir()) == []
+
+
+def test_sigterm_before_the_scheduler_answers_is_an_orderly_stop(short_directory: Path) -> None:
+    address = f"ipc://{short_directory}/scheduler.ipc"
+    process = subprocess.Popen(
+        [str(BINARY), "worker", "--slots", "1", "--connect", address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "joining" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert (process.returncode, output) == (0, "")
+
+
+def test_a_folder_is_no_program(tmp_path: Path) -> None:
+    done = run("up", "--directory", str(tmp_path / "cluster"), "--python", str(tmp_path))
+    assert done.returncode == 1
+    assert f"--python {tmp_path}/bin/python" in done.stderr
+    done = run("up", "--directory", str(tmp_path / "cluster"), "--no-python", "--swift", str(tmp_path))
+    assert done.returncode == 1
+    assert "there is no executable" in done.stderr
+    # Found before anything was started.
+    assert not (tmp_path / "cluster").exists()
 
 
 def test_an_embedded_cluster_ends_with_its_client(short_directory: Path) -> None:

@@ -117,7 +117,7 @@ import Wire
         #expect(outcome.head.attempt.task == client.id(1))
         #expect(outcome.head.status == .timedOut)
         #expect(outcome.head.reason == .deadlineExceeded)
-        #expect(outcome.detail.contains("had not ended when its deadline passed"))
+        #expect(outcome.detail.contains("had not ended when its deadline of 0.02 s passed"))
         try await cluster.stop()
     }
 }

@@ -34,6 +34,11 @@ enum ClusterPlaces {
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
     }
 
+    /// A file that may be executed: of a folder, the file manager says that, too.
+    static func isProgram(_ path: String) -> Bool {
+        FileManager.default.isExecutableFile(atPath: path) && !isFolder(path)
+    }
+
     /// A variable that is set to something.
     static func environment(_ name: String) -> String? {
         ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }

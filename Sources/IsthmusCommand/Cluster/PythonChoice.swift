@@ -24,7 +24,7 @@ struct PythonOptions: ParsableArguments {
         let candidates =
             [ClusterPlaces.environment("VIRTUAL_ENV").map { $0 + "/bin/python" }, Self.besidePackage]
             .compactMap { $0 } + Self.onPath("python3")
-        guard let found = candidates.first(where: FileManager.default.isExecutableFile(atPath:)) else {
+        guard let found = candidates.first(where: ClusterPlaces.isProgram) else {
             throw CommandFailure(
                 "no Python was found: give --python PATH (the python of the environment in which tasks run), "
                     + "or --no-python for a worker of Swift functions only")
@@ -36,7 +36,12 @@ struct PythonOptions: ParsableArguments {
     /// environment's python would lead out of that environment.
     private func resolve(_ given: String) throws -> String {
         let candidates = given.contains("/") ? [ClusterPlaces.absolute(given)] : Self.onPath(given)
-        guard let found = candidates.first(where: FileManager.default.isExecutableFile(atPath:)) else {
+        guard let found = candidates.first(where: ClusterPlaces.isProgram) else {
+            if given.contains("/"), ClusterPlaces.isFolder(given) {
+                throw CommandFailure(
+                    "\(given) is a folder: give the python of an environment, as --python \(given)/bin/python"
+                )
+            }
             throw CommandFailure("there is no executable \"\(given)\"; give --python PATH")
         }
         return found

@@ -50,6 +50,7 @@ struct SchedulerOptions: ParsableArguments {
     var expect: [Expectation] = []
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long a task waits that no connected or expected worker can run before it is refused: "
                 + "seconds, or never. Default: 10, but 0 with --expect, and for `up` without --listen.",

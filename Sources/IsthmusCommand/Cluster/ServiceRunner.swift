@@ -1,6 +1,7 @@
 internal import Logging
 internal import Posix
 internal import ServiceLifecycle
+internal import Synchronization
 internal import TaskModel
 internal import UnixSignals
 
@@ -18,6 +19,10 @@ struct ServiceRunner {
         case services, stopNow, ready
     }
 
+    private final class Drain: Sendable {
+        let wasAsked = Atomic(false)
+    }
+
     var isEmbedded = false
     let logger: Logger
 
@@ -29,6 +34,7 @@ struct ServiceRunner {
     ) async throws {
         let group = ServiceGroup(configuration: .init(services: services, logger: quiet(logger)))
         let requests = try await requests()
+        let drain = Drain()
         try await withThrowingTaskGroup(of: End.self) { tasks in
             tasks.addTask {
                 try await group.run()
@@ -37,15 +43,22 @@ struct ServiceRunner {
             tasks.addTask {
                 for await request in requests {
                     switch request {
-                    case .drain: await group.triggerGracefulShutdown()
+                    case .drain:
+                        drain.wasAsked.store(true, ordering: .relaxed)
+                        await group.triggerGracefulShutdown()
                     case .stopNow: return .stopNow
                     }
                 }
                 return .stopNow
             }
             tasks.addTask {
-                let line = try await ready()
-                StandardStream.output.write(line + "\n")
+                do {
+                    let line = try await ready()
+                    StandardStream.output.write(line + "\n")
+                } catch {
+                    // What is told to stop before it serves has not failed.
+                    guard drain.wasAsked.load(ordering: .relaxed) else { throw error }
+                }
                 return .ready
             }
             while let end = try await tasks.next() {

@@ -5,7 +5,8 @@ internal import WorkerServer
 
 /// What a worker offers; shared by `up` and `worker`.
 struct WorkerOptions: ParsableArguments {
-    @Option(help: "How many tasks run at once. Default: the number of cores.") var slots: Int?
+    @Option(parsing: .unconditional, help: "How many tasks run at once. Default: the number of cores.")
+    var slots: Int?
     @OptionGroup var python: PythonOptions
 
     @Option(
@@ -32,6 +33,7 @@ struct WorkerOptions: ParsableArguments {
     var memoryMax: ByteCount?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long the initializer of a client may run in an executor. Default: 60.", valueName: "seconds")
     )
@@ -53,7 +55,7 @@ struct WorkerOptions: ParsableArguments {
 
     func configuration(scheduler: String, name: String) throws -> WorkerConfiguration {
         let place = try WorkerService.locateInstallation()
-        if let swift, !FileManager.default.isExecutableFile(atPath: swift) {
+        if let swift, !ClusterPlaces.isProgram(swift) {
             throw CommandFailure(
                 "there is no executable \"\(swift)\"; build it, then give its path with --swift")
         }

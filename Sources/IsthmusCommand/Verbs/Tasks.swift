@@ -27,7 +27,7 @@ struct Tasks: AsyncParsableCommand {
     @Option(help: "Only tasks in this state; may be repeated.") var state: [State] = []
     @Option(help: "Only tasks of this client (an id from `isthmus nodes`).") var client: String?
     @Option(help: "Only tasks whose latest attempt is on this worker (an id).") var worker: String?
-    @Option(help: "At most this many.") var limit = 50
+    @Option(parsing: .unconditional, help: "At most this many.") var limit = 50
 
     func validate() throws {
         if limit < 1 { throw ValidationError("--limit must be at least 1") }

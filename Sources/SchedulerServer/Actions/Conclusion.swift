@@ -67,6 +67,7 @@ extension SchedulerLoop {
     private func words(of entry: TaskEntry, _ status: OutcomeStatus, _ reason: OutcomeReason) -> String {
         let task = "task \(entry.id)"
         let place = place(of: entry)
+        let options = peers.client(entry.client)?.options.usable(entry.options)
         switch reason {
         case .clientRequest:
             return entry.attempt == 0
@@ -92,15 +93,25 @@ extension SchedulerLoop {
         case .sessionClosed:
             return "\(task) was dropped\(place): its session is closed"
         case .executionTimeout:
-            return "\(task) ran longer than its timeout\(place)"
+            return "\(task) ran longer than its timeout\(allowed(options?.timeoutMilliseconds))\(place)"
         case .deadlineExceeded:
+            let deadline = "its deadline\(allowed(options?.deadlineMilliseconds))"
             return entry.attempt == 0
-                ? "\(task) was not started before its deadline; allow it more time, or add workers"
-                : "\(task) had not ended when its deadline passed\(place); allow it more time, or add workers"
+                ? "\(task) was not started before \(deadline); allow it more time, or add workers"
+                : "\(task) had not ended when \(deadline) passed\(place); allow it more time, or add workers"
         case .none, .initializerFailed, .notSerializable, .limitExceeded, .unknownOption, .unservable,
             .functionNotLoadable, .malformed, .argumentsNotLoadable:
             return "\(task) ended as \(status)\(place)"
         }
+    }
+
+    /// " of 1.5 s"; nothing for a limit that is not known any more.
+    private func allowed(_ milliseconds: UInt32?) -> String {
+        guard let milliseconds, milliseconds > 0 else { return "" }
+        let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
+        var digits = String(1_000 + rest).dropFirst()
+        while digits.last == "0" { digits = digits.dropLast() }
+        return digits.isEmpty ? " of \(whole) s" : " of \(whole).\(digits) s"
     }
 
     private func place(of entry: TaskEntry) -> String {

@@ -223,7 +223,7 @@ package struct ClusterEvent: Hashable, Sendable {
 
 /// Why an operator's request was not done. `description` says what to do.
 package enum ControlError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Never submitted, or ended so long ago that it is forgotten.
+    /// Not here yet, never submitted, or ended so long ago that it is forgotten.
     case unknownTask(TaskID)
     case unknownNode(SessionID)
     case notAWorker(SessionID)
@@ -237,8 +237,8 @@ package enum ControlError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownTask(let id):
-            "no task \(id): it was never submitted, its session is closed, or it ended more than "
-                + "\(Limits.endedTasksKeptMax) tasks ago; `isthmus tasks` lists what is known"
+            "no task \(id): it has not arrived yet or was never submitted, its session is closed, or it "
+                + "ended more than \(Limits.endedTasksKeptMax) tasks ago; `isthmus tasks` lists what is known"
         case .unknownNode(let session):
             "no node \(session) is connected; `isthmus nodes` lists those that are"
         case .notAWorker(let session):

@@ -92,11 +92,28 @@ extension RequirementTable {
     }
 
     func amount(_ amount: UInt64, _ kind: Int) -> String {
-        if kind == Resources.memory { return "\(amount) bytes of memory" }
+        if kind == Resources.memory { return "\(memoryWords(amount)) of memory" }
         let (whole, rest) = amount.quotientAndRemainder(dividingBy: 1_000)
         if rest == 0 { return "\(whole) \(resourceNames[kind])" }
         var digits = String(1_000 + rest).dropFirst()
         while digits.last == "0" { digits = digits.dropLast() }
         return "\(whole).\(digits) \(resourceNames[kind])"
     }
+}
+
+/// "2 GiB", "1.5 GB", as somebody wrote it: exact, so plain bytes where no unit fits.
+func memoryWords(_ bytes: UInt64) -> String {
+    let binary: [(String, UInt64)] = [
+        ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
+    ]
+    let decimal: [(String, UInt64)] = [
+        ("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000),
+    ]
+    if bytes == 0 { return "0 bytes" }
+    for (unit, size) in binary where bytes.isMultiple(of: size) { return "\(bytes / size) \(unit)" }
+    for (unit, size) in decimal where bytes >= size && bytes.isMultiple(of: size / 10) {
+        let tenth = bytes / (size / 10) % 10
+        return tenth == 0 ? "\(bytes / size) \(unit)" : "\(bytes / size).\(tenth) \(unit)"
+    }
+    return "\(bytes) bytes"
 }
