@@ -195,6 +195,7 @@ extension Scheduler {
         if held != tasks.counts[Int(recording)] + tasks.counts[Int(assigned)] {
             return InvariantViolation(rule: "every held task is in a worker's list", row: 0)
         }
+        if let violation = violationOfDeviceTakers() { return violation }
         return free == placement.freeSlots ? nil : InvariantViolation(rule: "free slots are counted", row: 0)
     }
 

@@ -147,6 +147,8 @@ package enum Limits {
     package static let resourceKindsMax = 16
     /// Of one kind, in its unit: a worker's attempts together stay far from 64 bits.
     package static let resourceAmountMax: UInt64 = 1 << 50
+    /// Gpus of one worker: which of them an attempt has is a word of 64 bits.
+    package static let devicesPerWorkerMax = 64
     /// Different combinations of resources and labels that tasks ask for. Each is compared with each worker
     /// once; a client that computes a different amount for each task should round it.
     package static let refinementsMax = 4_096

@@ -35,4 +35,22 @@ extension Auditor {
         let attempts = held.map { slot in needs[slot].flatMap { demands[$0]?.resources } ?? .plain }
         if !offer.hasRoom(forSome: attempts) { complain("\(worker) was given more than it has room for") }
     }
+
+    /// The attempt that has just left has as many devices as its task asks for, each with room for it.
+    mutating func gave(_ devices: UInt64, of worker: WorkerSlot, to newest: TaskSlot) {
+        let asked = needs[newest].flatMap { demands[$0]?.resources[Resources.gpu] } ?? 0
+        let count = asked < 1_000 ? min(asked, 1) : asked / 1_000
+        if devices.nonzeroBitCount != count { complain("\(newest) got \(devices.nonzeroBitCount) devices") }
+        devicesOf[newest] = devices
+        let offered = openWorkers[worker]?.resources[Resources.gpu] ?? 0
+        for device in 0..<64 where devices & 1 << UInt64(device) != 0 {
+            let owners = (heldBy[worker] ?? []).filter {
+                tasks[$0]?.holder == worker && (devicesOf[$0] ?? 0) & 1 << UInt64(device) != 0
+            }
+            let parts = owners.map { min(demands[needs[$0] ?? 0]?.resources[Resources.gpu] ?? 0, 1_000) }
+            if device >= offered / 1_000 || parts.reduce(0, +) > 1_000 {
+                complain("device \(device) of \(worker) was given to too many")
+            }
+        }
+    }
 }

@@ -48,6 +48,7 @@ struct Auditor {
     /// What each worker holds, and may have held before.
     var heldBy: [WorkerSlot: [TaskSlot]] = [:]
     private(set) var demands: [UInt32: Demand] = [:]
+    var devicesOf: [TaskSlot: UInt64] = [:]
     private var draining: Set<WorkerSlot> = []
     private(set) var needs: [TaskSlot: UInt32] = [:]
 

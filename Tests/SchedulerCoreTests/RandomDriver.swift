@@ -210,7 +210,7 @@ extension RandomDriver {
     private mutating func openWorker(slots: Int, provides: [RequirementID]) {
         var resources = Resources(cpu: UInt64(slots) * [500, 1_000, 1_000, 2_000][random.below(4)])
         resources[Resources.memory] = 1_000
-        resources[Resources.gpu] = UInt64(random.below(3)) * 1_000
+        resources[Resources.gpu] = UInt64(random.below(4)) * 1_000
         resources[Resources.firstCustom] = UInt64(random.below(2)) * 1_000
         openWorker(slots: slots, provides: provides, resources, labels: random.percent(50) ? [0] : [])
     }
@@ -234,7 +234,7 @@ extension RandomDriver {
     private mutating func requirement() -> UInt32 {
         let base = UInt32(random.below(Self.requirements))
         guard random.percent(30) else { return base }
-        let which = random.below(8)
+        let which = random.below(11)
         let requirement = UInt32(Self.requirements * (1 + which)) + base
         guard refined.insert(requirement).inserted else { return requirement }
         var demand = Demand(base: RequirementID(base))
@@ -246,6 +246,11 @@ extension RandomDriver {
         case 4: demand.resources[Resources.firstCustom] = 1_000
         case 5: demand.labels = [0]
         case 6: demand.isSpread = true
+        case 7: demand.resources[Resources.gpu] = 600
+        case 8: demand.resources[Resources.gpu] = 300
+        case 9:
+            demand.resources[Resources.gpu] = 2_000
+            demand.resources[Resources.cpu] = 0
         default: demand.avoids = [0]
         }
         scheduler.refine(RequirementID(requirement), demand)
@@ -372,6 +377,9 @@ extension RandomDriver {
             break
         }
         auditor.saw(action, conversionOf: source)
+        if case .assign(let task, _, let worker) = action {
+            auditor.gave(scheduler.devices(of: task), of: worker, to: task)
+        }
     }
 
     private mutating func change(_ worker: WorkerSlot, _ body: (inout [Held]) -> Void) {
@@ -382,7 +390,7 @@ extension RandomDriver {
     private mutating func makePeace() {
         var plenty = Resources(cpu: 4_000)
         plenty[Resources.memory] = 1_000
-        plenty[Resources.gpu] = 1_000
+        plenty[Resources.gpu] = 2_000
         plenty[Resources.firstCustom] = 1_000
         for labels in [[0], []] as [[UInt32]] {
             openWorker(

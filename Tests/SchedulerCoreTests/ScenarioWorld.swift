@@ -337,7 +337,7 @@ extension ScenarioWorld {
         case .accept(let session, let sequence): return "accept \(name(session)) up to \(sequence)"
         case .assign(let task, let attempt, let worker):
             let rank = scheduler.isCurrent(task) ? scheduler.rank(of: task) : 0
-            return "assign \(name(task))/\(attempt) to \(name(worker))\(values(of: task))"
+            return "assign \(name(task))/\(attempt) to \(name(worker))\(devices(of: task))\(values(of: task))"
                 + (rank == 0 ? "" : " rank \(rank)")
         case .retract(let task, let attempt, let worker):
             return "retract \(name(task))/\(attempt) from \(name(worker))"
@@ -353,6 +353,12 @@ extension ScenarioWorld {
             return "forget session \(names[session] ?? "?") on \(name(worker))"
         case .drain(let worker): return "drain \(name(worker))"
         }
+    }
+
+    private func devices(of task: TaskSlot) -> String {
+        let devices = scheduler.devices(of: task)
+        let names = (0..<64).filter { devices & 1 << UInt64($0) != 0 }.map { "\($0)" }
+        return names.isEmpty ? "" : " on \(names.joined(separator: ","))"
     }
 
     private mutating func values(of task: TaskSlot) -> String {

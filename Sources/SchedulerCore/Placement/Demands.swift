@@ -109,6 +109,8 @@ struct Offer {
 extension Scheduler {
     /// Makes a requirement a refinement of a base, before any task has it. O(workers).
     package mutating func refine(_ requirement: RequirementID, _ demand: Demand) {
+        precondition(
+            Resources.areDevices(asked: demand.resources[Resources.gpu]), "gpus are whole, or a part of one")
         demands.define(requirement.rawValue, demand)
         if demand.resources != .plain { placement.index(demand.resources.scarcest) }
         placement.serve(requirement.rawValue, demands)

@@ -13,7 +13,7 @@
 // it may hold work ahead. Otherwise it is *counted*: it holds only what it can run at once.
 //
 // Where to find what: Levels (how load becomes a level), Strategy (which worker), RoomSearch (workers with
-// room for a task that is not plain), TakingBack.
+// room for a task that is not plain), Devices (which gpus), TakingBack.
 
 import TaskModel
 
@@ -46,7 +46,7 @@ struct Placement: ~Copyable {
 
     struct Room: BitwiseCopyable {
         var total = Resources()
-        /// By attempts that are not plain.
+        /// By attempts that are not plain; of gpus, see `countDevices`.
         var taken = Resources()
     }
 
@@ -73,6 +73,7 @@ struct Placement: ~Copyable {
     private(set) var providers: [[UInt32]] = []
     var members: [Member] = []
     var rooms: [Room] = []
+    var devices = DeviceTable()
     private var offers: [Offer?] = []
     var openWorkers = WorkerBuckets()
     var excessWorkers = WorkerBuckets()
@@ -104,6 +105,7 @@ struct Placement: ~Copyable {
         members[Int(worker)].isTight = offer.resources[Resources.cpu] < UInt64(load.slots) * cpu
         rooms[Int(worker)] = Room(total: offer.resources)
         offers[Int(worker)] = offer
+        devices.open(worker, gpus: offer.resources[Resources.gpu])
         workerCount += 1
         enter(worker, classServing(offer.served(demands)))
     }

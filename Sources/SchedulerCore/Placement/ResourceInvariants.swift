@@ -17,6 +17,11 @@ extension Scheduler {
             }
             task = tasks[task].next
         }
+        if !taken.fits(in: total) {
+            return InvariantViolation(rule: "resources are never oversubscribed", row: worker)
+        }
+        if let violation = violationOfDevices(worker) { return violation }
+        taken[Resources.gpu] = placement.rooms[Int(worker)].taken[Resources.gpu]
         if member.special != special || placement.rooms[Int(worker)].taken != taken {
             return InvariantViolation(rule: "what a worker's attempts take is counted", row: worker)
         }

@@ -175,13 +175,19 @@ extension Scheduler {
     mutating func takeRoom(of task: UInt32, on worker: UInt32) {
         let requirement = tasks[task].requirement
         if demands.isPlain(requirement) { return }
-        placement.take(demands.resources(requirement), from: worker)
+        let resources = demands.resources(requirement)
+        placement.take(resources, from: worker)
+        let gpus = resources[Resources.gpu]
+        if gpus > 0 { placement.takeDevices(gpus, for: task, of: worker) }
     }
 
     mutating func giveRoomBack(of task: UInt32, on worker: UInt32) {
         let requirement = tasks[task].requirement
         if demands.isPlain(requirement) { return }
-        placement.give(demands.resources(requirement), backTo: worker)
+        let resources = demands.resources(requirement)
+        placement.give(resources, backTo: worker)
+        let gpus = resources[Resources.gpu]
+        if gpus > 0 { placement.giveDevices(gpus, of: task, backTo: worker) }
     }
 
     /// What has nothing ready needs no worker kept free.
