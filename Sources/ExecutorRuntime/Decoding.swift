@@ -24,7 +24,7 @@ extension ReceivedRecord {
     }
 
     private func attempt(_ reader: inout ByteReader) throws(WireError) -> ReceivedAttempt {
-        let assignment = try Assignment(decoding: &reader)
+        let assignment = try Assignment(decoding: &reader, flags: flags)
         var taken = 0
         let arguments = try payload(&reader, &taken)
         var dependencies: [ReceivedPayload] = []

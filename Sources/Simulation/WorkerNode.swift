@@ -294,7 +294,7 @@ final class WorkerNode: Node {
         world.coverage.count(WorkerActionName(action))
         switch action {
         case .start(let executor): executors[executor.int].start()
-        case .send(let slot, let executor):
+        case .send(let slot, let executor, _):
             guard let assignment = payloads[Int(slot.index)] else {
                 return world.complain("worker \(index) sends an attempt that it dropped", nil)
             }
@@ -309,7 +309,7 @@ final class WorkerNode: Node {
         case .look(let slot, let executor):
             let activity: ExecutorActivity = executors[executor.int].isBusy ? .attempt : .nothing
             core.absorb(.looked(slot, executor, activity), now: now, into: &actions)
-        case .kill(let executor): executors[executor.int].kill()
+        case .kill(let executor), .retire(let executor): executors[executor.int].kill()
         case .giveBack(let slot):
             if let attempt = attempt(slot) { say(.returned(attempt)) }
             release(slot)

@@ -27,6 +27,7 @@ package enum RecordType: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case ready = 65
     case failed = 66
     case shutdown = 67
+    case devices = 68
 }
 
 /// A record found in a frame: where its body is, and which of the message's attachments are its own.

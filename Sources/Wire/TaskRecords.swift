@@ -101,13 +101,22 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
     package var timeoutMilliseconds: UInt32
     package var graceMilliseconds: UInt32
     package var dependencies: Int
+    /// Devices of the worker that the attempt has, a bit each; 0 for one without.
+    package var devices: UInt64
     /// Where the payloads begin: the arguments, then one per dependency.
     package var payloadsStart: Int
 
+    package static let hasDevices: UInt8 = 1
+
+    /// Flags of the record.
+    package var flags: UInt8 { devices == 0 ? 0 : Self.hasDevices }
+
     package init(
         attempt: AttemptID, function: UInt32, kind: ExecutorKind, resultCodec: Codec, mode: ExecutionMode,
-        rank: Int8 = 0, timeoutMilliseconds: UInt32, graceMilliseconds: UInt32, dependencies: Int
+        rank: Int8 = 0, timeoutMilliseconds: UInt32, graceMilliseconds: UInt32, dependencies: Int,
+        devices: UInt64 = 0
     ) {
+        self.devices = devices
         self.rank = rank
         self.attempt = attempt
         self.function = function
@@ -121,7 +130,7 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
     }
 
     @_lifetime(body: copy body)
-    package init(decoding body: inout ByteReader) throws(WireError) {
+    package init(decoding body: inout ByteReader, flags: UInt8) throws(WireError) {
         let session = SessionID(try body.uint64("session"))
         let sequence = try body.uint64("sequence")
         let number = try body.uint32("attempt")
@@ -139,12 +148,17 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
         guard dependencies <= Limits.dependenciesPerTaskMax else {
             throw WireError("\(dependencies) dependencies, at most \(Limits.dependenciesPerTaskMax)")
         }
+        devices = 0
+        if flags & Self.hasDevices != 0 {
+            devices = try body.uint64("devices")
+            guard devices != 0 else { throw WireError("an attempt with devices names none") }
+        }
         payloadsStart = body.offset
     }
 }
 
 extension ByteWriter {
-    /// The part of an assign record in front of its payloads.
+    /// The part of an assign record in front of its payloads. The record has the assignment's flags.
     package mutating func assignmentHead(_ assignment: Assignment) {
         uint64(assignment.attempt.task.session.rawValue)
         uint64(assignment.attempt.task.sequence)
@@ -157,6 +171,7 @@ extension ByteWriter {
         uint32(assignment.timeoutMilliseconds)
         uint32(assignment.graceMilliseconds)
         uint32(UInt32(assignment.dependencies))
+        if assignment.devices != 0 { uint64(assignment.devices) }
     }
 }
 

@@ -67,6 +67,8 @@ struct Attempt: Sendable, BitwiseCopyable {
     var beginning = Beginning.assumed
     var reportedStarted = false
     var rank: Int8 = 0
+    /// Devices of this worker that it has, a bit each.
+    var devices: UInt64 = 0
     /// How often others were put in front of it.
     var overtaken: UInt8 = 0
 
@@ -130,6 +132,7 @@ struct AttemptTable: ~Copyable {
             function: order.function, generation: 0, kind: order.kind)
         attempt.phase = .queued
         attempt.rank = order.rank
+        attempt.devices = order.devices
         if free.popLast() != nil {
             attempt.generation = entries[Int(index)].generation
             entries[Int(index)] = attempt

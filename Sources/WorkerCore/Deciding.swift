@@ -12,9 +12,13 @@ import TaskModel
 extension WorkerStateMachine {
     mutating func fillPipelines(now: Instant, into actions: inout [Action]) {
         guard !pythonQueue.isEmpty || !swiftQueue.isEmpty, dropping == 0 else { return }
-        for number in slots.indices where slots[number].pipeline.isEmpty {
-            guard let kind = oldestRunnable(on: slots[number]) else { continue }
-            sendFirst(of: kind, to: number, now: now, into: &actions)
+        if shape.devices > 0 {
+            fillByDevices(now: now, into: &actions)
+        } else {
+            for number in slots.indices where slots[number].pipeline.isEmpty {
+                guard let kind = oldestRunnable(on: slots[number]) else { continue }
+                sendFirst(of: kind, to: number, now: now, into: &actions)
+            }
         }
         var sent = true
         while sent, !pythonQueue.isEmpty || !swiftQueue.isEmpty {
@@ -50,7 +54,8 @@ extension WorkerStateMachine {
 
     private func runnable(_ kind: ExecutorKind, on slot: Slot) -> UInt32 {
         guard let executor = slot.executor(kind), executors[executor.int].isReady else { return noIndex }
-        return queue(kind).head
+        let head = queue(kind).head
+        return head == noIndex || suits(executor, head) ? head : noIndex
     }
 
     /// Swift executors start when there is work for them: one per waiting attempt, on idle slots first.
@@ -73,7 +78,7 @@ extension WorkerStateMachine {
             startProcess(executor, now: now, into: &actions)
             return true
         case .starting, .killed, .dead: return true
-        case .ready: return slot.pipeline.isEmpty
+        case .ready: return slot.pipeline.isEmpty && suits(executor, swiftQueue.head)
         }
     }
 

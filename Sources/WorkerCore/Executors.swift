@@ -32,6 +32,8 @@ enum KillCause: UInt8, Sendable, BitwiseCopyable {
     case initializer
     /// It did not begin with the attempt that was next.
     case hung
+    /// It had nothing to do, and had served other devices than what is next.
+    case retired
 }
 
 struct Executor: Sendable, BitwiseCopyable {
@@ -43,6 +45,8 @@ struct Executor: Sendable, BitwiseCopyable {
     var failures = 0
     /// The session in whose initializer it died.
     var initializing: SessionID?
+    /// The devices of all attempts that this process was given; nil before the first.
+    var devices: UInt64?
 
     var isReady: Bool {
         switch phase {

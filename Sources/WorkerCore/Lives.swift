@@ -7,6 +7,7 @@ extension WorkerStateMachine {
     mutating func startProcess(_ executor: ExecutorIndex, now: Instant, into actions: inout [Action]) {
         executors[executor.int].phase = .starting(deadline: now + Limits.executorStartTimeout)
         executors[executor.int].initializing = nil
+        executors[executor.int].devices = nil
         actions.append(.start(executor))
     }
 
@@ -132,7 +133,7 @@ extension WorkerStateMachine {
         case .memory: settleFirst(index, .memoryLimit, of: executor, into: &actions)
         // Its initializer may have ended after all, in the last moment.
         case .initializer: settleFirst(index, .workerLost, of: executor, into: &actions)
-        case .broken, .start, nil: settleFirst(index, .executorCrashed, of: executor, into: &actions)
+        case .broken, .start, .retired, nil: settleFirst(index, .executorCrashed, of: executor, into: &actions)
         }
     }
 

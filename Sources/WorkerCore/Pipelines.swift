@@ -7,10 +7,15 @@ extension WorkerStateMachine {
     mutating func sendFirst(
         of kind: ExecutorKind, to number: Int, now: Instant, into actions: inout [Action]
     ) {
+        send(queue(kind).head, to: number, now: now, into: &actions)
+    }
+
+    /// Sends an attempt that is queued.
+    mutating func send(_ index: UInt32, to number: Int, now: Instant, into actions: inout [Action]) {
+        let kind = attempts[index].kind
         guard let executor = slots[number].executor(kind) else {
             preconditionFailure("the slot has no executor of this kind")
         }
-        let index = queue(kind).head
         withQueue(kind) { table, list in table.unlink(index, from: &list) }
         let estimate = estimates.estimate(attempts[index].function)
         attempts[index].estimate = estimate
@@ -22,7 +27,8 @@ extension WorkerStateMachine {
         slots[number].active = kind
         slots[number].backlog = slots[number].backlog + estimate
         attempts.append(index, to: &slots[number].pipeline)
-        actions.append(.send(attempts.slot(index), to: executor))
+        executors[executor.int].devices = attempts[index].devices
+        actions.append(.send(attempts.slot(index), to: executor, devices: attempts[index].devices))
     }
 
     /// Takes an attempt out of its pipeline; the next one, if it was the first, runs now.

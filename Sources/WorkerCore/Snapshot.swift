@@ -113,6 +113,11 @@ extension WorkerStateMachine {
             precondition(attempt.kind == slot.active, "a pipeline holds one kind")
             precondition(
                 attempt.isUnstarted == (count > 0), "the first of a pipeline runs, the others do not")
+            if let executor = slot.executor(slot.active) {
+                precondition(
+                    executors[executor.int].devices == attempt.devices,
+                    "a process serves one set of devices")
+            }
             backlog = backlog + attempt.estimate
             count += 1
             wishes.rebalance += attempt.wish == .rebalance ? 1 : 0

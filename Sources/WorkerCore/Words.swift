@@ -33,15 +33,18 @@ package struct WorkerShape: Sendable, BitwiseCopyable {
     package var slots: Int
     package var python: Bool
     package var swift: Bool
-    /// Python executors that are started after the first loss of one and wait for the next.
+    /// Python executors that are started after the first loss of one, or for the first attempt with devices,
+    /// and wait for what is next.
     package var spares: Int
+    /// How many devices it offers: gpus that attempts are given.
+    package var devices: Int
     /// How long an executor may be in a session's initializer.
     package var initializerTimeout: Interval
     /// How long an executor may take to begin with what is next.
     package var attemptTakeTimeout: Interval
 
     package init(
-        slots: Int, python: Bool, swift: Bool, spares: Int = 0,
+        slots: Int, python: Bool, swift: Bool, spares: Int = 0, devices: Int = 0,
         initializerTimeout: Interval = Limits.initializerTimeout,
         attemptTakeTimeout: Interval = Limits.attemptTakeTimeout
     ) {
@@ -51,6 +54,7 @@ package struct WorkerShape: Sendable, BitwiseCopyable {
         self.python = python
         self.swift = swift
         self.spares = spares
+        self.devices = devices
     }
 }
 
@@ -65,12 +69,15 @@ package struct AttemptOrder: Sendable, BitwiseCopyable {
     package var grace: Interval
     /// What waits here with a smaller one is overtaken, within bounds.
     package var rank: Int8
+    /// Devices that it has while it is here, a bit each.
+    package var devices: UInt64
 
     package init(
         id: AttemptID, function: FunctionSlot, kind: ExecutorKind, timeout: Interval?, grace: Interval,
-        rank: Int8 = 0
+        rank: Int8 = 0, devices: UInt64 = 0
     ) {
         self.rank = rank
+        self.devices = devices
         self.id = id
         self.function = function
         self.kind = kind
@@ -121,8 +128,12 @@ package enum Event: Sendable, BitwiseCopyable {
 package enum Action: Hashable, Sendable, BitwiseCopyable {
     /// Start a process in this place.
     case start(ExecutorIndex)
-    /// Write the attempt, and before it what it needs, to the executor's socket.
-    case send(AttemptSlot, to: ExecutorIndex)
+    /// Write the attempt, and before it what it needs, to the executor's socket: `devices` say which gpus it may
+    /// use.
+    case send(AttemptSlot, to: ExecutorIndex, devices: UInt64)
+    /// End the executor, which has nothing to do and served other devices than what is next, and absorb
+    /// `executorDied` when it is gone.
+    case retire(ExecutorIndex)
     /// Ask the executor for the attempt back, if it has not started it.
     case retract(AttemptSlot, from: ExecutorIndex)
     /// Ask the executor to raise inside the running attempt.

@@ -81,6 +81,7 @@ package struct WorkerStateMachine: ~Copyable {
         guard attempts.count < Limits.attemptsPerWorkerMax, attempts.find(order.id) == nil else { return nil }
         precondition(order.kind != .command, "no executor here runs commands; conclude it at the door")
         let index = attempts.insert(order)
+        if order.devices != 0 { sparesWanted = true }
         switch order.kind {
         case .python, .command: attempts.enqueue(index, into: &pythonQueue)
         case .swift: attempts.enqueue(index, into: &swiftQueue)

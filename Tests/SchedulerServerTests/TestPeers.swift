@@ -127,8 +127,9 @@ struct TestAssignment {
     let forms: [PayloadForm]
 
     init(_ record: TestRecord) throws {
+        let flags = record.flags
         (head, arguments, dependencies, forms) = try record.read { reader throws(WireError) in
-            let head = try Assignment(decoding: &reader)
+            let head = try Assignment(decoding: &reader, flags: flags)
             var before = 0
             let payload = try reader.payload()
             let arguments = record.bytes(payload)

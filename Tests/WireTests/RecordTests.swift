@@ -84,9 +84,11 @@ import Wire
         let graceMilliseconds: UInt32
         let arguments: PayloadValue
         let dependencies: [PayloadValue]
+        let devices: UInt64
 
         enum CodingKeys: String, CodingKey {
             case session, sequence, attempt, function, kind, resultCodec, mode, arguments, dependencies
+            case devices
             case timeoutMilliseconds = "timeout_ms"
             case graceMilliseconds = "grace_ms"
         }
@@ -102,7 +104,7 @@ import Wire
                 function: function, kind: executorKinds[kind]!, resultCodec: codecs[resultCodec]!,
                 mode: modes[mode]!, timeoutMilliseconds: timeoutMilliseconds,
                 graceMilliseconds: graceMilliseconds,
-                dependencies: dependencies.count)
+                dependencies: dependencies.count, devices: devices)
         }
     }
 
@@ -113,7 +115,8 @@ import Wire
             for dependency in value.dependencies { dependency.write(&writer) }
         } reading: { value, bytes, record in
             var body = ByteReader(body: record, of: bytes)
-            var read = try Assignment(decoding: &body)
+            #expect(record.flags == value.assignment.flags)
+            var read = try Assignment(decoding: &body, flags: record.flags)
             let arguments = try body.payload()
             try expectMatch(value.arguments, arguments, bytes)
             var attachments = arguments.attachments
@@ -285,7 +288,7 @@ private func readAsWhatItSays(_ bytes: RawSpan) throws {
     case .defineFunction: _ = try FunctionDefinition(decoding: &body)
     case .submit: _ = try Submission(decoding: &body, flags: record.flags)
     case .assign:
-        let assignment = try Assignment(decoding: &body)
+        let assignment = try Assignment(decoding: &body, flags: record.flags)
         for _ in 0...assignment.dependencies { _ = try body.payload() }
     case .outcome, .workerFinished:
         let head = try OutcomeHead(decoding: &body)
@@ -296,7 +299,7 @@ private func readAsWhatItSays(_ bytes: RawSpan) throws {
         try body.skip(4, "zero")
         _ = try body.fields(count: count)
     case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .accepted,
-        .cancel, .release, .drain, .failed, .shutdown:
+        .cancel, .release, .drain, .failed, .shutdown, .devices:
         break
     }
 }

@@ -91,7 +91,7 @@ extension RoundTrip {
         switch record.type {
         case .defineFunction: try definition(&body, frame, &writer)
         case .submit: try submission(&body, record.flags, frame, &writer)
-        case .assign: try assignment(&body, frame, &writer)
+        case .assign: try assignment(&body, record.flags, frame, &writer)
         case .outcome, .workerFinished: try outcome(&body, frame, &writer)
         case .started, .workerStarted, .returned, .retract, .stop:
             let attempts = try body.attempts()
@@ -111,7 +111,7 @@ extension RoundTrip {
             writer.fields(try body.fields(count: count))
         case .accepted: writer.uint64(try body.uint64("sequence"))
         case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .cancel,
-            .release, .drain, .failed, .shutdown:
+            .release, .drain, .failed, .shutdown, .devices:
             break
         }
         // Bytes behind what was read are for the receivers to judge.
@@ -142,9 +142,9 @@ extension RoundTrip {
     }
 
     private static func assignment(
-        _ body: inout ByteReader, _ frame: RawSpan, _ writer: inout ByteWriter
+        _ body: inout ByteReader, _ flags: UInt8, _ frame: RawSpan, _ writer: inout ByteWriter
     ) throws {
-        let assignment = try Assignment(decoding: &body)
+        let assignment = try Assignment(decoding: &body, flags: flags)
         guard assignment.payloadsStart == body.offset else {
             throw BrokenPromise(description: "\(assignment): its payloads begin at \(body.offset)")
         }

@@ -304,6 +304,7 @@ def worker_records() -> None:
         "grace_ms": 1000,
         "arguments": inline("neutral", b"\x92\x03\x04"),
         "dependencies": [],
+        "devices": 0,
     }
     joined = plain | {
         "attempt": 2,
@@ -313,11 +314,19 @@ def worker_records() -> None:
         "arguments": attached("pickle", 2),
         "dependencies": [inline("neutral", b"\x2a"), attached("pickle"), NOTHING],
     }
+    owner = joined | {"attempt": 3, "devices": 0x8000_0000_0000_0005}
     write(
         "assign",
         [
             case("plain", record("assign", assign(plain)), plain),
             case("joined", record("assign", assign(joined), attachments=4), joined, attachments=4),
+            case(
+                "with devices",
+                record("assign", assign(owner), flags=1, attachments=4),
+                owner,
+                flags=1,
+                attachments=4,
+            ),
         ],
     )
     setup = {"session": SESSION, "function": 3, "arguments": inline("pickle", b"\x80\x05).")}
@@ -354,6 +363,8 @@ def executor_records() -> None:
     body = struct.pack("<II", len(text), 0) + text.encode()
     write("failed", [case("cloudpickle", record("failed", body), {"text": text})])
     write("shutdown", [case("empty", record("shutdown", b""), {})])
+    value = {"devices": 5}
+    write("devices", [case("two", record("devices", struct.pack("<Q", 5)), value)])
 
 
 def neutral() -> None:

@@ -47,6 +47,7 @@ RECORDS = {
     "ready": 65,
     "failed": 66,
     "shutdown": 67,
+    "devices": 68,
 }
 SESSION = 0x0123456789ABCDEF
 OTHER = 0xFEDCBA9876543210
@@ -178,6 +179,8 @@ def assign(v: Json) -> bytes:
         v["grace_ms"],
         len(v["dependencies"]),
     )
+    if v["devices"]:
+        out += struct.pack("<Q", v["devices"])
     return out + payload(v["arguments"]) + b"".join(payload(d) for d in v["dependencies"])
 
 

@@ -7,6 +7,7 @@ struct RandomDriver: ~Copyable {
     private struct Held {
         let id: AttemptID
         let kind: ExecutorKind
+        let devices: UInt64
         var executor: Int?
         var wasBegun = false
         /// The stop that its executor was told of.
@@ -30,15 +31,18 @@ struct RandomDriver: ~Copyable {
     private(set) var violation: String?
 
     private let shape: WorkerShape
+    /// The devices of what each process was sent.
+    private var devices: [Set<UInt64>]
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
         shape = WorkerShape(
             slots: Int(random.below(4)) + 1, python: true, swift: random.below(2) == 0,
-            spares: Int(random.below(3)))
+            spares: Int(random.below(3)), devices: [0, 0, 1, 3][Int(random.below(4))])
         core = WorkerStateMachine(shape)
         lives = Array(repeating: .none, count: core.executorCount)
         pipelines = Array(repeating: [], count: core.executorCount)
+        devices = Array(repeating: [], count: core.executorCount)
         for _ in 0..<3 { functions.append(core.addFunction()) }
         core.start(now: now, into: &actions)
     }
@@ -64,7 +68,7 @@ struct RandomDriver: ~Copyable {
 
     /// Faults stop; everything has to end.
     private mutating func calmDown() {
-        for _ in 0..<2_000 where violation == nil && !held.isEmpty {
+        for _ in 0..<10_000 where violation == nil && !held.isEmpty {
             for executor in lives.indices { advance(executor, honest: true) }
             now = now + .milliseconds(100)
             turn()
@@ -106,10 +110,11 @@ struct RandomDriver: ~Copyable {
             let order = AttemptOrder(
                 id: AttemptID(task: task, number: 1), function: functions[Int(random.below(3))], kind: kind,
                 timeout: random.below(4) == 0 ? .milliseconds(20) : nil, grace: .milliseconds(10),
-                rank: random.below(3) == 0 ? Int8(random.below(5)) : 0)
+                rank: random.below(3) == 0 ? Int8(random.below(5)) : 0,
+                devices: random.below(2) == 0 ? random.below(1 << UInt64(shape.devices)) : 0)
             guard let slot = core.admit(order) else { return fail("a new attempt was not admitted") }
             if held[slot] != nil { return fail("a place was given out twice") }
-            held[slot] = Held(id: order.id, kind: kind)
+            held[slot] = Held(id: order.id, kind: kind, devices: order.devices)
         }
     }
 
@@ -168,7 +173,11 @@ struct RandomDriver: ~Copyable {
         case .start(let executor):
             if lives[executor.int] != .none { fail("an executor that lives was started") }
             lives[executor.int] = .starting
-        case .send(let slot, let executor):
+            devices[executor.int] = []
+        case .send(let slot, let executor, let some):
+            devices[executor.int].insert(some)
+            if devices[executor.int].count > 1 { fail("a process served two sets of devices") }
+            if some != held[slot]?.devices { fail("the devices of another attempt were sent") }
             if lives[executor.int] != .alive { fail("sent to an executor that is not ready") }
             if held[slot] == nil || held[slot]?.wasBegun == true { fail("sent what was begun or has ended") }
             if held[slot]?.kind != core.kind(of: executor) { fail("sent to an executor of another kind") }
@@ -181,6 +190,9 @@ struct RandomDriver: ~Copyable {
             if pipelines[executor.int].first == slot, random.below(3) != 0 { held[slot]?.isStopped = true }
         case .look(let slot, let executor):
             look(slot, executor)
+        case .retire(let executor):
+            if !pipelines[executor.int].isEmpty { fail("an executor that has something to do was retired") }
+            if lives[executor.int] != .none { lives[executor.int] = .killed }
         case .kill(let executor):
             // It may have died by itself meanwhile.
             if lives[executor.int] != .none { lives[executor.int] = .killed }

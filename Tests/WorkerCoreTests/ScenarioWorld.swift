@@ -9,9 +9,9 @@ struct ScenarioError: Error, CustomStringConvertible {
 
 /// A worker that is driven by lines of text and answers with lines of text: the language of `Scenarios`.
 ///
-///     worker slots=2 python swift spares=1   a worker, its Python executors e0.. and its Swift ones
+///     worker slots=2 python swift spares=1 gpus=2   a worker, its Python executors e0.. and its Swift ones
 ///     ready e0 e1                            executors say that they are ready
-///     assign c1:1..3 f=1 swift timeout=50ms grace=10ms
+///     assign c1:1..3 f=1 swift timeout=50ms grace=10ms gpu=0,1
 ///     finish c1:1 on=e0 ran=20us status=exception
 ///     return c1:2 on=e0                      the executor gives the attempt back
 ///     retract c1:1 / cancel c1:1 / forget c1 / expel / drain     what the scheduler asks for
@@ -34,7 +34,8 @@ struct ScenarioWorld: ~Copyable {
         core = WorkerStateMachine(
             WorkerShape(
                 slots: Int(command.value("slots") ?? "1") ?? 1, python: command.has("python"),
-                swift: command.has("swift"), spares: Int(command.value("spares") ?? "0") ?? 0))
+                swift: command.has("swift"), spares: Int(command.value("spares") ?? "0") ?? 0,
+                devices: Int(command.value("gpus") ?? "0") ?? 0))
     }
 
     /// Runs one command. Returns what it printed.
@@ -103,7 +104,9 @@ struct ScenarioWorld: ~Copyable {
             id: try id(name), function: functions[function]!, kind: command.has("swift") ? .swift : .python,
             timeout: try command.value("timeout").map { try Command.interval($0) },
             grace: try Command.interval(command.value("grace") ?? "1000ms"),
-            rank: Int8(command.value("rank") ?? "0") ?? 0)
+            rank: Int8(command.value("rank") ?? "0") ?? 0,
+            devices: (command.value("gpu") ?? "").split(separator: ",").compactMap { UInt64($0) }
+                .reduce(0) { $0 | 1 << $1 })
         guard let slot = core.admit(order) else { throw ScenarioError("\(name) is held already") }
         names[slot] = name
     }
@@ -155,7 +158,11 @@ struct ScenarioWorld: ~Copyable {
         func name(_ slot: AttemptSlot) -> String { names[slot] ?? "?" }
         switch action {
         case .start(let executor): return "start e\(executor.rawValue)"
-        case .send(let slot, let executor): return "send \(name(slot)) to e\(executor.rawValue)"
+        case .send(let slot, let executor, let devices):
+            let names = (0..<64).filter { devices & 1 << UInt64($0) != 0 }.map { "\($0)" }
+            return "send \(name(slot)) to e\(executor.rawValue)"
+                + (names.isEmpty ? "" : " on \(names.joined(separator: ","))")
+        case .retire(let executor): return "retire e\(executor.rawValue)"
         case .retract(let slot, let executor): return "retract \(name(slot)) from e\(executor.rawValue)"
         case .stop(let slot, let executor, let timedOut):
             return "stop \(name(slot)) in e\(executor.rawValue)" + (timedOut ? ", its time is up" : "")

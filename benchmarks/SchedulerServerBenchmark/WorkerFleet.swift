@@ -85,7 +85,7 @@ final class WorkerFleet: Sendable {
                 let record = try reader.record(attachmentsBefore: 0)
                 guard record.type == .assign else { continue }
                 var body = ByteReader(bytes, at: record.bodyStart)
-                let attempt = try Assignment(decoding: &body).attempt
+                let attempt = try Assignment(decoding: &body, flags: record.flags).attempt
                 arrived.append(now.nanoseconds - submitted.instant(attempt.task.sequence))
                 finish(attempt, on: connector)
             }

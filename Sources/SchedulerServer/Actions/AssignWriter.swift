@@ -28,14 +28,14 @@ extension SchedulerLoop {
         if function.kind == .python, !client.setups.isEmpty { setUp(client, on: worker) }
 
         let link = worker.link
-        link.beginRecord(.assign)
-        link.writer.assignmentHead(
-            Assignment(
-                attempt: AttemptID(task: entry.id, number: attempt), function: function.number,
-                kind: function.kind, resultCodec: resultCodec(function, options, client), mode: options.mode,
-                rank: core.rank(of: task), timeoutMilliseconds: options.timeoutMilliseconds,
-                graceMilliseconds: options.graceMilliseconds,
-                dependencies: dependencies.count))
+        let assignment = Assignment(
+            attempt: AttemptID(task: entry.id, number: attempt), function: function.number,
+            kind: function.kind, resultCodec: resultCodec(function, options, client), mode: options.mode,
+            rank: core.rank(of: task), timeoutMilliseconds: options.timeoutMilliseconds,
+            graceMilliseconds: options.graceMilliseconds, dependencies: dependencies.count,
+            devices: core.devices(of: task))
+        link.beginRecord(.assign, flags: assignment.flags)
+        link.writer.assignmentHead(assignment)
         if let submission = entry.submission {
             submission.withBody { (body, _) throws(WireError) in
                 let arguments = try Submission(decoding: &body, flags: submission.flags).arguments

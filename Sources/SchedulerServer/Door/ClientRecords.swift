@@ -55,7 +55,7 @@ extension SchedulerLoop {
             try setUp(number, StoredRecord(record, of: frame), of: client)
         case .accepted, .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .function,
             .assign, .retract, .stop, .workerSetup, .forgetSession, .forgetWorkerFunction, .drain, .greeting,
-            .ready, .failed, .shutdown:
+            .ready, .failed, .shutdown, .devices:
             throw WireError("a client does not send records of type \(record.type)")
         }
     }

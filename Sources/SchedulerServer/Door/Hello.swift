@@ -164,6 +164,12 @@ extension SchedulerLoop {
                     message: "there are \(Limits.resourceKindsMax) kinds of resources already: "
                         + requirements.resourceNames.joined(separator: ", "))
             }
+            if kind == Resources.gpu, !Resources.areDevices(offered: amount) {
+                throw HelloRefusal(
+                    code: .limit, field: field.name,
+                    message: "a worker offers whole gpus, in thousandths, and at most "
+                        + "\(Limits.devicesPerWorkerMax); start several workers for more")
+            }
             resources[kind] = amount
         }
         return resources

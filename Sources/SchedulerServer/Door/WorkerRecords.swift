@@ -30,7 +30,7 @@ extension SchedulerLoop {
             try report(record, bytes, from: worker)
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
             .outcome, .started, .function, .assign, .retract, .stop, .workerSetup, .forgetSession,
-            .forgetWorkerFunction, .drain, .greeting, .ready, .failed, .shutdown:
+            .forgetWorkerFunction, .drain, .greeting, .ready, .failed, .shutdown, .devices:
             throw WireError("a worker does not send records of type \(record.type)")
         }
     }

@@ -108,7 +108,12 @@ struct OptionTable {
             guard amount <= Limits.resourceAmountMax else {
                 return try expect(field, nil, "at most \(Limits.resourceAmountMax)")
             }
-            options.wishes.resources[String(name.dropFirst(PlacementWishes.prefix.count))] = amount
+            let resource = String(name.dropFirst(PlacementWishes.prefix.count))
+            if resource == "gpu", !Resources.areDevices(asked: amount) {
+                return try expect(
+                    field, nil, "a multiple of 1000 (whole gpus) or less than that (a share of one)")
+            }
+            options.wishes.resources[resource] = amount
         default:
             guard field.matters else { return }
             throw SubmitRefusal(
