@@ -13,6 +13,10 @@ extension ReceivedRecord {
         case .forgetWorkerFunction:
             let session = SessionID(try reader.uint64("session"))
             return .forgetFunction(session, try reader.uint32("function"))
+        case .devices:
+            let count = Int(try reader.uint32("text length"))
+            try reader.skip(4, "zero")
+            return .devices(try reader.string(count, "text"))
         case .shutdown: return .shutdown
         case .retract, .stop: return nil
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,

@@ -62,7 +62,7 @@ extension ExecutorChannel {
         switch work {
         case .attempt: activity.become(.attempt)
         case .setup(let setup): activity.become(.initializer, of: setup.session)
-        case .function, .forgetSession, .forgetFunction, .shutdown, nil: activity.become(.nothing)
+        case .function, .forgetSession, .forgetFunction, .devices, .shutdown, nil: activity.become(.nothing)
         }
     }
 

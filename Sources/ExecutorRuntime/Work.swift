@@ -11,6 +11,8 @@ package enum Work: Sendable {
     case attempt(ReceivedAttempt)
     case forgetSession(SessionID)
     case forgetFunction(SessionID, UInt32)
+    /// Gpus of the attempts that follow, as `CUDA_VISIBLE_DEVICES` lists them.
+    case devices(String)
     /// Leave: nothing more will come.
     case shutdown
 }

@@ -190,6 +190,7 @@ extension ClientSession.State {
                 "this client has used \(self.options.count) different sets of options, at most "
                     + "\(Limits.optionSetsPerSessionMax) are allowed: use fewer names")
         }
+        if let problem = options.resources.problem { throw .invalidOptions(problem) }
         let number = UInt32(self.options.count + 1)
         self.options[options] = number
         outbox.append(.defineOptions(number, options.fields))

@@ -29,6 +29,8 @@ public enum IsthmusError: Error, Sendable, Hashable {
     case resultNotDecodable(TaskFailure)
     /// The function is not described well enough to be submitted.
     case invalidFunction(String)
+    /// What the options ask for makes no sense, on whatever cluster.
+    case invalidOptions(String)
     /// There is no connection to a scheduler, or it was lost together with the task.
     case connection(String)
     /// The scheduler does not let this client in; `code` is `version`, `unauthorised`, `limit` and the like.
@@ -97,6 +99,7 @@ extension IsthmusError: CustomStringConvertible {
         case .resultNotDecodable(let task):
             "\(task) ended with a value that cannot be read here. \(task.explanation)"
         case .invalidFunction(let text): text
+        case .invalidOptions(let text): text
         case .connection(let text): text
         case .sessionRefused(let code, let message): "the scheduler refuses this client (\(code)): \(message)"
         case .closed: "the client is closed: make a new Client"

@@ -60,6 +60,12 @@ final class SwiftExecutor: Sendable {
                 names = names.filter { $0.key.session != session }
             case .forgetFunction(let session, let function):
                 names[FunctionKey(session: session, function: function)] = nil
+            case .devices(let list):
+                // Only the first time: other threads may read the environment.
+                for name in ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"]
+                where environmentVariable(name) != list {
+                    setEnvironmentVariable(name, list)
+                }
             case .shutdown: return
             }
         }

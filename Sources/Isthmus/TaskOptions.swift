@@ -101,14 +101,15 @@ extension TaskOptions {
         public var cpu: Double?
         /// Bytes that are set aside for it on its worker.
         public var memoryBytes: Int?
-        /// Whole devices.
-        public var gpu: Int
+        /// Whole devices of its own, or less than 1 for a share of one. The names of those that it is given are
+        /// in its environment, as `CUDA_VISIBLE_DEVICES`.
+        public var gpu: Double
         /// Amounts of resources that workers were started with (`isthmus worker --resource NAME=AMOUNT`).
         public var others: [String: Double]
 
         /// Resources; what is left out is not asked for, but for one core.
         public init(
-            cpu: Double? = nil, memoryBytes: Int? = nil, gpu: Int = 0, others: [String: Double] = [:]
+            cpu: Double? = nil, memoryBytes: Int? = nil, gpu: Double = 0, others: [String: Double] = [:]
         ) {
             self.cpu = cpu
             self.memoryBytes = memoryBytes
@@ -123,11 +124,17 @@ extension TaskOptions {
             }
             if let cpu { add("cpu", Self.thousandths(cpu)) }
             if let memoryBytes { add("memory", UInt64(max(0, memoryBytes))) }
-            if gpu > 0 { add("gpu", UInt64(gpu) * 1_000) }
+            if gpu != 0 { add("gpu", Self.thousandths(gpu)) }
             for (name, amount) in others.sorted(by: { $0.key < $1.key }) {
                 add(name, Self.thousandths(amount))
             }
             return fields
+        }
+
+        /// Why nobody could have this.
+        var problem: String? {
+            gpu >= 0 && (gpu < 1 || gpu == gpu.rounded())
+                ? nil : "gpu is a whole number of gpus, or less than 1 for a share of one, not \(gpu)"
         }
 
         private static func thousandths(_ amount: Double) -> UInt64 {

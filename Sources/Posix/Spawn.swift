@@ -133,6 +133,11 @@ package func environmentVariable(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }
 }
 
+/// For this process and its children. Other threads must not read the environment meanwhile.
+package func setEnvironmentVariable(_ name: String, _ value: String) {
+    _ = unsafe setenv(name, value, 1)
+}
+
 /// The running executable, with every symbolic link resolved.
 package func executablePath() throws(PosixError) -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)

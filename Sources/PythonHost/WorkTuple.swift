@@ -12,6 +12,7 @@ struct WorkTuple {
         case setup = 3
         case forgetSession = 4
         case forgetFunction = 5
+        case devices = 6
     }
 
     let bufferType: AttachmentBuffer.TypeObject
@@ -39,6 +40,8 @@ struct WorkTuple {
             return try tuple(.forgetSession, session, 0, python.none(), python.none(), python)
         case .forgetFunction(let session, let function):
             return try tuple(.forgetFunction, session, function, python.none(), python.none(), python)
+        case .devices(let list):
+            return try tuple(.devices, SessionID(0), 0, python.bytes(Array(list.utf8)[...]), python.none(), python)
         case .shutdown:
             return try python.none()
         }

@@ -21,7 +21,8 @@ extension WorkerLoop {
     private func run(_ action: Action) {
         switch action {
         case .start(let executor): start(executor)
-        case .send(let slot, let executor): send(slot, to: executor)
+        case .send(let slot, let executor, let devices): send(slot, to: executor, devices)
+        case .retire(let executor): retire(executor)
         case .retract(let slot, let executor): ask(.retract, slot, executor)
         case .stop(let slot, let executor, let timedOut):
             ask(.stop, slot, executor, flags: timedOut ? 1 : 0)
@@ -47,7 +48,7 @@ extension WorkerLoop {
         guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
         return frame.withBytes(of: 0) { bytes in
             var reader = ByteReader(bytes.extracting(payload.record.body))
-            guard let assignment = try? Assignment(decoding: &reader) else {
+            guard let assignment = try? Assignment(decoding: &reader, flags: payload.record.flags) else {
                 preconditionFailure("the record was decoded when it was admitted")
             }
             return assignment.attempt
@@ -61,12 +62,13 @@ extension WorkerLoop {
 
     // MARK: To executors
 
-    private func send(_ slot: AttemptSlot, to executor: ExecutorIndex) {
+    private func send(_ slot: AttemptSlot, to executor: ExecutorIndex, _ devices: UInt64) {
         guard let process = processes[executor.int], !process.isClosed else { return }
         let payload = payloads[Int(slot.index)]
         guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
         let place = sessions.functions[payload.function].session
         let session = sessions.sessions[place]
+        if devices != 0 { sendDevices(devices, to: process) }
         sendFunction(payload.function, to: process)
         let first = process.known.firstSetup(place, version: session.version, count: session.setups.count)
         for setup in session.setups[first...] {
@@ -77,6 +79,16 @@ extension WorkerLoop {
         for attachment in 0..<payload.record.attachments {
             process.output.attach(part: 1 + payload.record.firstAttachment + attachment, of: frame)
         }
+    }
+
+    /// In front of each attempt with devices, since a task may have changed its environment.
+    private func sendDevices(_ devices: UInt64, to process: ExecutorProcess) {
+        let list = Devices.list(devices, of: configuration.devices)
+        let body = process.output.tail.beginRecord(.devices)
+        process.output.tail.uint32(UInt32(list.utf8.count))
+        process.output.tail.uint32(0)
+        process.output.tail.text(list)
+        process.output.tail.endRecord(body)
     }
 
     private func sendFunction(_ place: Int, to process: ExecutorProcess) {

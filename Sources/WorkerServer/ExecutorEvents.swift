@@ -98,7 +98,7 @@ extension WorkerLoop {
             }
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
             .outcome, .started, .workerStarted, .report, .function, .assign, .retract, .stop, .workerSetup,
-            .forgetSession, .forgetWorkerFunction, .drain, .greeting, .shutdown:
+            .forgetSession, .forgetWorkerFunction, .drain, .greeting, .shutdown, .devices:
             throw WireError("an executor does not send \(record.type)")
         }
     }
@@ -184,9 +184,9 @@ extension WorkerLoop {
         process.closeDeadline = .distantFuture
         unwatchEnd(of: process)
         if case .leaving = stage { return }
-        executorsLostCounter.increment()
-        logger.warning(
-            "an executor ended",
+        if !process.isRetired { executorsLostCounter.increment() }
+        logger.log(
+            level: process.isRetired ? .info : .warning, "an executor ended",
             metadata: [
                 "executor": "\(process.index.rawValue)", "pid": "\(process.processID)",
                 "how": "\(process.status.map { "\($0)" } ?? "")",

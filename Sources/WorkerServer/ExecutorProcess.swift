@@ -36,6 +36,8 @@ final class ExecutorProcess {
     var fields: [Field] = []
     /// Why it said that no task can run in it.
     var failure: String?
+    /// It was told to end because what is next needs another process.
+    var isRetired = false
     /// Why the worker killed it, for the error of what it ran.
     var killed: String?
     var known = KnownDefinitions()

@@ -10,9 +10,12 @@ extension WorkerLoop {
     /// Asks the environment's python what its executors need.
     func prepareExecutors() throws(WorkerError) {
         // A backtrace by the Swift runtime takes a second and pushes a trap's message out of the last lines.
-        let environment =
+        var environment =
             PythonEnvironment.cleanEnvironment().filter { !$0.hasPrefix("SWIFT_BACKTRACE=") }
             + ["SWIFT_BACKTRACE=enable=no"]
+        if !configuration.devices.isEmpty {
+            environment = environment.filter { !Devices.isListed($0) } + Devices.none
+        }
         if let python = configuration.python {
             guard isExecutable(configuration.executor) else {
                 throw WorkerError(
@@ -67,6 +70,18 @@ extension WorkerLoop {
         process.output.tail.fields(fields)
         process.output.tail.endRecord(body)
     }
+
+    /// It ends by itself, so that what its libraries do at exit is done, or is killed.
+    func retire(_ executor: ExecutorIndex) {
+        guard let process = processes[executor.int] else { return }
+        process.isRetired = true
+        process.closeDeadline = now + Self.retireTimeout
+        guard !process.isClosed else { return }
+        let body = process.output.tail.beginRecord(.shutdown)
+        process.output.tail.endRecord(body)
+    }
+
+    private static let retireTimeout = Interval.seconds(1)
 
     func kill(_ executor: ExecutorIndex) {
         guard let process = processes[executor.int] else { return }
@@ -231,6 +246,8 @@ extension WorkerLoop {
         for (name, amount) in configuration.resources.sorted(by: { $0.key < $1.key }) {
             fields.append(Field("resource.\(name)", .unsigned(amount)))
         }
+        let gpus = UInt64(configuration.devices.count)
+        if gpus > 0 { fields.append(Field("resource.gpu", .unsigned(gpus * 1_000))) }
         if let memory = configuration.executorMemoryMax { fields.append(Field("memory", .unsigned(memory))) }
         return fields
     }

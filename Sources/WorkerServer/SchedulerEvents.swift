@@ -111,7 +111,7 @@ extension WorkerLoop {
             core.absorb(.drainRequested, now: now, into: &actions)
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
             .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .greeting, .ready,
-            .failed, .shutdown:
+            .failed, .shutdown, .devices:
             throw WireError("a scheduler does not send \(record.type) to a worker")
         }
     }
@@ -119,13 +119,19 @@ extension WorkerLoop {
     private func assign(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
         let assignment = try frame.withBytes(of: 0) { (bytes) throws(WireError) in
             var reader = ByteReader(bytes.extracting(record.body))
-            return try Assignment(decoding: &reader)
+            return try Assignment(decoding: &reader, flags: record.flags)
         }
         let attempt = assignment.attempt
         guard assignment.kind != .command else {
             writeOutcome(
                 attempt, .lost, .unservable,
                 "This worker has no executor for commands; start one that has.", parts: [])
+            return
+        }
+        guard UInt64.bitWidth - assignment.devices.leadingZeroBitCount <= configuration.devices.count else {
+            writeOutcome(
+                attempt, .lost, .unservable,
+                "This worker has \(configuration.devices.count) gpus, and was told to use others.", parts: [])
             return
         }
         if let words = sessions.whyBroken(attempt.task.session, assignment.kind) {
@@ -139,7 +145,8 @@ extension WorkerLoop {
         let order = AttemptOrder(
             id: attempt, function: FunctionSlot(UInt32(function)), kind: assignment.kind,
             timeout: milliseconds == 0 ? nil : .milliseconds(milliseconds),
-            grace: .milliseconds(Int64(assignment.graceMilliseconds)), rank: assignment.rank)
+            grace: .milliseconds(Int64(assignment.graceMilliseconds)), rank: assignment.rank,
+            devices: assignment.devices)
         guard let slot = core.admit(order) else {
             if core.find(attempt) == nil { writeAttempt(.returned, attempt) }
             return

@@ -21,8 +21,10 @@ package struct WorkerConfiguration: Sendable {
     /// Shown in listings.
     package var name: String
     /// What running tasks share, by name: memory in bytes, everything else in thousandths. One cpu per slot
-    /// if `cpu` is not named.
+    /// if `cpu` is not named; gpus are `devices`.
     package var resources: [String: UInt64]
+    /// Names of the gpus that tasks are given.
+    package var devices: [String]
     /// Words about this worker, shown in listings; tasks may ask for them or avoid them.
     package var labels: [String: String]
     /// Executors kept warm beside those of the slots, once one has been lost.
@@ -47,6 +49,7 @@ package struct WorkerConfiguration: Sendable {
         executorMemoryMax = nil
         name = ""
         resources = [:]
+        devices = []
         labels = [:]
         spares = 1
         drainTimeout = .seconds(30)

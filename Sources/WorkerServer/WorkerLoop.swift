@@ -78,6 +78,9 @@ final class WorkerLoop {
         guard configuration.python != nil || configuration.swift != nil else {
             throw WorkerError("A worker needs a python or a Swift executable: give --python or --swift.")
         }
+        guard configuration.devices.count <= Limits.devicesPerWorkerMax else {
+            throw WorkerError("A worker has at most \(Limits.devicesPerWorkerMax) gpus.")
+        }
         self.configuration = configuration
         self.context = context
         self.logger = logger
@@ -87,6 +90,7 @@ final class WorkerLoop {
             WorkerShape(
                 slots: configuration.slots, python: configuration.python != nil,
                 swift: configuration.swift != nil, spares: configuration.spares,
+                devices: configuration.devices.count,
                 initializerTimeout: configuration.initializerTimeout,
                 attemptTakeTimeout: configuration.attemptTakeTimeout))
         processes = Array(repeating: nil, count: core.executorCount)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -36,6 +37,21 @@ def append_slowly(path: str, seconds: float) -> None:
 def sleep_then(seconds: float, value: Any) -> Any:
     time.sleep(seconds)
     return value
+
+
+def use_gpus(path: str, share: float, seconds: float) -> list[str]:
+    """Note which gpus this attempt has, from when to when, and what a library of this process believes."""
+    import isthmus
+
+    listed = os.environ["CUDA_VISIBLE_DEVICES"]
+    # As CUDA does: the environment is asked once.
+    believed = sys.__dict__.setdefault("gpus_of_library", listed)
+    note = {"pid": os.getpid(), "listed": listed, "believed": believed, "share": share}
+    begun = time.monotonic()
+    append(path, json.dumps(note | {"begun": begun}))
+    time.sleep(seconds)
+    append(path, json.dumps(note | {"begun": begun, "ended": time.monotonic()}))
+    return isthmus.get_devices()
 
 
 def wait_for_file(path: str, value: Any = None) -> Any:

@@ -63,6 +63,19 @@ import Testing
         long.cancel()
     }
 
+    @Test func `Nobody can have a gpu and a half`() async throws {
+        let client = try await SharedCluster.client
+        let options = TaskOptions(resources: .init(gpu: 1.5))
+        let error = await #expect(throws: IsthmusError.self) {
+            _ = try await client.submit(.python("os:getpid"), as: Int.self, options: options)
+        }
+        guard case .invalidOptions(let words)? = error else {
+            Issue.record("\(String(describing: error)) does not name the options")
+            return
+        }
+        #expect(words.contains("not 1.5"))
+    }
+
     @Test func `What no worker offers is refused with the reason`() async throws {
         let client = try await SharedCluster.client
         let options = TaskOptions(resources: .init(others: ["telescope": 1]))

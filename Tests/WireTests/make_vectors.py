@@ -363,8 +363,8 @@ def executor_records() -> None:
     body = struct.pack("<II", len(text), 0) + text.encode()
     write("failed", [case("cloudpickle", record("failed", body), {"text": text})])
     write("shutdown", [case("empty", record("shutdown", b""), {})])
-    value = {"devices": 5}
-    write("devices", [case("two", record("devices", struct.pack("<Q", 5)), value)])
+    body = struct.pack("<II", 5, 0) + b"0,GPU"
+    write("devices", [case("two", record("devices", body), {"text": "0,GPU"})])
 
 
 def neutral() -> None:

@@ -170,15 +170,15 @@ final class Harness {
 
     func assign(
         _ sequence: UInt64, _ bytes: [UInt8], session: SessionID = client, function: UInt32 = 1,
-        timeout: UInt32 = 0, grace: UInt32 = 200
+        timeout: UInt32 = 0, grace: UInt32 = 200, devices: UInt64 = 0
     ) {
         let id = AttemptID(task: TaskID(session: session, sequence: sequence), number: 1)
         let link = link
-        link.beginRecord(.assign)
-        link.writer.assignmentHead(
-            Assignment(
-                attempt: id, function: function, kind: .swift, resultCodec: .raw, mode: .process,
-                timeoutMilliseconds: timeout, graceMilliseconds: grace, dependencies: 0))
+        let assignment = Assignment(
+            attempt: id, function: function, kind: .swift, resultCodec: .raw, mode: .process,
+            timeoutMilliseconds: timeout, graceMilliseconds: grace, dependencies: 0, devices: devices)
+        link.beginRecord(.assign, flags: assignment.flags)
+        link.writer.assignmentHead(assignment)
         link.appendPayload(.raw, bytes)
         link.endRecord()
     }

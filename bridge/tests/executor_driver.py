@@ -26,6 +26,7 @@ BRIDGE = ROOT / "bridge" / "src" / "isthmus_bridge"
 
 FINISHED, RETURNED, FUNCTION, ASSIGN, RETRACT, STOP, SETUP = 33, 35, 49, 50, 51, 52, 53
 FORGET_SESSION, FORGET_FUNCTION, GREETING, READY, FAILED, SHUTDOWN = 54, 55, 64, 65, 66, 67
+DEVICES = 68
 PICKLE, NEUTRAL, RAW = 1, 2, 3
 VALUE, EXCEPTION, CANCELLED, LOST, TIMED_OUT = range(5)
 INLINE_MAX = 64 << 10
@@ -195,6 +196,9 @@ class Executor:
     def setup(self, arguments: Payload, number: int = 0, session: int = SESSION) -> None:
         head, attachments = encode(arguments)
         self.send(SETUP, struct.pack("<QII", session, number, 0) + head, attachments)
+
+    def devices(self, names: str) -> None:
+        self.send(DEVICES, struct.pack("<II", len(names), 0) + names.encode())
 
     def assign(
         self,

@@ -71,6 +71,7 @@ def test_every_option_matters_but_the_silent_one() -> None:
         ({"resources": {"gpu": "one"}}, TypeError, "the resource gpu is a number"),
         ({"resources": {"gpu": -1}}, ValueError, "the resource gpu is a number from 0"),
         ({"resources": {"gpu": 0.0001}}, ValueError, "thousandths"),
+        ({"resources": {"gpu": 1.5}}, ValueError, "a whole number of gpus, or less than 1"),
         ({"resources": {"memory": "much"}}, ValueError, "2GiB"),
         ({"resources": {"two words": 1}}, ValueError, "a name has letters"),
         ({"affinity": "zone=a"}, TypeError, "affinity is a dict"),

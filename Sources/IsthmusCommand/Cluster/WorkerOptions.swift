@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import Posix
 internal import TaskModel
 internal import WorkerServer
 
@@ -28,6 +29,12 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Gpus that tasks are given: how many, or their names joined by commas (0,2,GPU-6a2f), or all. Where "
+                + "CUDA_VISIBLE_DEVICES is set, numbers are places in it.", valueName: "devices"))
+    var gpus: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Memory of one executor with its children, beyond which it is killed, for example 2GB.",
             valueName: "size"))
     var memoryMax: ByteCount?
@@ -50,6 +57,9 @@ struct WorkerOptions: ParsableArguments {
         for word in resource where ResourceAmount(word) == nil {
             throw ValidationError(
                 "--resource \(word): give name=amount, for example gpu=2, cpu=7.5 or memory=16GB")
+        }
+        if gpus != nil, resource.contains(where: { $0.hasPrefix("gpu=") }) {
+            throw ValidationError("--gpus names the gpus; leave --resource gpu= out")
         }
     }
 
@@ -78,7 +88,18 @@ struct WorkerOptions: ParsableArguments {
         for amount in resource.compactMap(ResourceAmount.init) {
             configuration.resources[amount.name] = amount.amount
         }
+        let counted = configuration.resources.removeValue(forKey: "gpu").map { "\($0 / 1_000)" }
+        if let gpus = gpus ?? counted { configuration.devices = try Self.devices(gpus) }
         return configuration
+    }
+
+    private static func devices(_ text: String) throws -> [String] {
+        do throws(WorkerError) {
+            let visible = ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"].lazy.compactMap(environmentVariable)
+            return try Devices.named(text, visible: visible.first, present: Devices.present())
+        } catch {
+            throw CommandFailure("--gpus \(text): \(error)", code: .usage)
+        }
     }
 }
 
@@ -96,6 +117,7 @@ struct ResourceAmount: Hashable {
             amount = size.bytes
         } else {
             guard let value = Double(parts[1]), value >= 0, value < 1e12 else { return nil }
+            if name == "gpu", value != value.rounded() { return nil }
             amount = UInt64((value * 1_000).rounded())
         }
         if amount > Limits.resourceAmountMax { return nil }

@@ -16,6 +16,7 @@ import time
 WIRE = 1
 READY, FAILED, FINISHED, RETURNED = 65, 66, 33, 35
 GREETING, ASSIGN, RETRACT, STOP, FUNCTION, SETUP, FORGET, SHUTDOWN = 64, 50, 51, 52, 49, 53, 54, 67
+DEVICES = 68
 
 NOTHING, INITIALIZER = 1, 3
 
@@ -71,8 +72,11 @@ class Executor:
         header = self.stream.read(8)
         if len(header) < 8:
             os.killpg(0, signal.SIGKILL)
-        kind, _, attached, size = struct.unpack("<BBHI", header)
+        kind, flags, attached, size = struct.unpack("<BBHI", header)
         body = self.stream.read(size)
+        if kind == ASSIGN and flags & 1:
+            # Which devices it has: their names came in a record of their own.
+            body = body[:40] + body[48:]
         parts = [self.stream.read(struct.unpack("<Q", self.stream.read(8))[0]) for _ in range(attached)]
         return kind, body, parts
 
@@ -90,6 +94,8 @@ class Executor:
                 return
             if kind == FUNCTION:
                 self.seen.append(f"function {struct.unpack_from('<I', body, 8)[0]}")
+            elif kind == DEVICES:
+                self.seen.append(f"devices {body[8:].decode()}")
             elif kind == SETUP:
                 self.seen.append("setup")
                 self.initialize(body)
@@ -129,6 +135,8 @@ class Executor:
         if verb in {"pid", "seen"}:
             text = str(os.getpid()) if verb == "pid" else ",".join(self.seen)
             self.send(outcome(attempt, text.encode()))
+        elif verb == "environment":
+            self.send(outcome(attempt, repr(os.environ.get(words[1])).encode()))
         elif verb == "exit":
             print("my last words", flush=True)
             os._exit(int(words[1]))

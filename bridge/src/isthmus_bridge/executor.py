@@ -17,7 +17,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 import _isthmus
-from isthmus_bridge import calls, cancellation, output, results
+from isthmus_bridge import calls, cancellation, devices, output, results
 from isthmus_bridge._limits import INLINE_BYTES_MAX
 from isthmus_bridge.setup import Setups
 
@@ -33,6 +33,7 @@ FUNCTION = 2
 SETUP = 3
 FORGET_SESSION = 4
 FORGET_FUNCTION = 5
+DEVICES = 6
 
 # Status and reason of an outcome (docs/wire-protocol.md).
 VALUE = 0
@@ -155,6 +156,8 @@ class Executor:
             self._setups.forget_session(session)
         elif kind == FORGET_FUNCTION:
             self._functions.forget(session, function)
+        elif kind == DEVICES:
+            devices.use(payload.decode())
 
     def _call(self, kind: int, session: int, function: int, payload: Any, rest: Any) -> None:
         codec, result_codec, mode, buffers, dependencies = (

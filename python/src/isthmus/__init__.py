@@ -17,7 +17,7 @@ from concurrent.futures import (
     wait,
 )
 
-from ._current import dask_get, get_client
+from ._current import dask_get, get_client, get_devices
 from ._outcomes import Outcome, Output
 from ._task import Node, TaskFunction, task
 from .client import Client, TaskView
@@ -78,6 +78,7 @@ __all__ = [
     "as_completed",
     "dask_get",
     "get_client",
+    "get_devices",
     "output",
     "swift",
     "task",

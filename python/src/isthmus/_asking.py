@@ -40,6 +40,10 @@ def _amount(name: str, amount: Any) -> int:
     thousandths = round(amount * 1000)
     if amount and not thousandths:
         raise ValueError(f"the resource {name} is counted in thousandths: {amount!r} is less than one")
+    if name == "gpu" and thousandths > 1000 and thousandths % 1000:
+        raise ValueError(
+            f"the resource gpu is a whole number of gpus, or less than 1 for a share of one, not {amount!r}"
+        )
     return thousandths
 
 

@@ -46,6 +46,17 @@ def get_client() -> Client:
     )
 
 
+def get_devices() -> list[str]:
+    """The gpus of the task that this code runs in, as `CUDA_VISIBLE_DEVICES` names them.
+
+    Empty in a task that asked for none, and outside of a task. A task that asked for a share of one has that
+    one.
+    """
+    from isthmus_bridge import devices
+
+    return list(devices.current())
+
+
 def dask_get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
     """Run a Dask graph on the cluster of the current client: `dask.compute(x, scheduler=isthmus.dask_get)`.
 
