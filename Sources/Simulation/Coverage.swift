@@ -6,6 +6,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     case cpusUsedUp, memoryUsedUp, gpusUsedUp, customUsedUp
     /// More attempts run at once than there are cpus.
     case cpusDivided
+    /// Several attempts have a part of one gpu.
+    case gpuShared
     case affinity, antiAffinity, unservable
 }
 

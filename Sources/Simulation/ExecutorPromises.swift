@@ -7,11 +7,14 @@ extension Auditor {
     struct Usage {
         var attempts = 0
         var amounts = Amounts(cpus: 0)
+        /// What is taken of each gpu, in thousandths, and by how many.
+        var devices = [(taken: Int64, attempts: Int)](repeating: (0, 0), count: 64)
     }
 
     func runStarted(_ assignment: Assignment, on node: Int) {
         let id = assignment.attempt.task
         checkRoom(for: assignment.spec.wish, on: node, id)
+        takeDevices(assignment, on: node)
         guard !isInternal(id) else { return }
         checkInputs(assignment)
         _ = update(id) { task in
@@ -67,7 +70,33 @@ extension Auditor {
         if usage.attempts > Int(offer.amounts[.cpu] / 1_000) { world.coverage.count(.cpusDivided) }
     }
 
+    /// Each attempt has the gpus that it asked for, and no gpu is had by more than there is of it.
+    private func takeDevices(_ assignment: Assignment, on node: Int) {
+        let (id, devices) = (assignment.attempt.task, assignment.devices)
+        let asked = assignment.spec.wish.amounts[.gpu]
+        if devices.nonzeroBitCount != asked / 1_000 + (asked % 1_000 > 0 ? 1 : 0) {
+            complain("an attempt asks for \(asked) thousandths of gpus and has \(devices.nonzeroBitCount)", id)
+        }
+        forEach(in: devices) { device in
+            usages[node].devices[device].taken += min(asked, 1_000)
+            usages[node].devices[device].attempts += 1
+            let use = usages[node].devices[device]
+            if use.attempts > 1 { world.coverage.count(.gpuShared) }
+            if use.taken > 1_000 || device >= world.offer(node).amounts[.gpu] / 1_000 {
+                complain("gpu \(device) of worker \(node) is given out \(use.taken) thousandths", id)
+            }
+        }
+    }
+
+    private func forEach(in devices: UInt64, _ body: (Int) -> Void) {
+        for device in 0..<64 where devices & 1 << UInt64(device) != 0 { body(device) }
+    }
+
     private func giveBack(_ assignment: Assignment, _ node: Int) {
+        forEach(in: assignment.devices) { device in
+            usages[node].devices[device].taken -= min(assignment.spec.wish.amounts[.gpu], 1_000)
+            usages[node].devices[device].attempts -= 1
+        }
         usages[node].attempts -= 1
         usages[node].amounts.subtract(assignment.spec.wish.amounts)
     }

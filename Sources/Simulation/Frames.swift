@@ -102,6 +102,8 @@ struct Assignment {
     let isConversion: Bool
     let inputs: [Input]
     let rank: Int8
+    /// Of its worker, a bit each.
+    let devices: UInt64
 }
 
 /// What a worker says of an attempt that ended.

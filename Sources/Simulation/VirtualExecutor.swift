@@ -18,6 +18,8 @@ final class VirtualExecutor {
     /// The run that ends with the process, by a fault.
     private var dying: UInt64 = 0
     private var isHung = false
+    /// The gpus that the process found when it first looked.
+    private var devices: UInt64?
     /// Until when the worker has to have killed it, for the running attempt ignores that it was stopped.
     private var killDue = Instant.distantFuture
     /// It died while it ran something: what it had not begun with was not next.
@@ -47,6 +49,7 @@ final class VirtualExecutor {
         isHung = false
         diedRunning = false
         runs = 0
+        devices = nil
         // What the process before it wrote is read first.
         var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
         if world.strikes(.executorStartFailure) {
@@ -170,6 +173,10 @@ final class VirtualExecutor {
             "executor \(worker.index).\(place) runs attempt \(assignment.attempt.number)"
         }
         world.auditor.runStarted(assignment, on: worker.index)
+        if devices ?? assignment.devices != assignment.devices {
+            world.complain("a process is given other gpus than it found before", assignment.attempt.task)
+        }
+        devices = assignment.devices
         var duration = assignment.spec.duration * world.slowness(of: worker.index)
         if assignment.isConversion { duration = .microseconds(150) }
         if world.strikes(.executorCrash) {

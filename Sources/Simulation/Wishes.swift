@@ -101,7 +101,8 @@ extension Wish {
             } else {
                 let kind = random.element(of: Amounts.Kind.allCases)
                 wish.amounts[kind] =
-                    (workers.map { $0.amounts[kind] }.max() ?? 0) + random.element(of: [1, 1_000])
+                    (workers.map { $0.amounts[kind] }.max() ?? 0)
+                    + (kind == .gpu ? 1_000 : random.element(of: [1, 1_000]))
             }
             wishes.append(wish)
         }

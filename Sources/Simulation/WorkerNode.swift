@@ -42,7 +42,9 @@ final class WorkerNode: Node {
     }
 
     private static func shape(_ offer: WorkerOffer) -> WorkerShape {
-        WorkerShape(slots: offer.slots, python: offer.python, swift: offer.swift, spares: offer.spares)
+        WorkerShape(
+            slots: offer.slots, python: offer.python, swift: offer.swift, spares: offer.spares,
+            devices: Int(offer.amounts[.gpu] / 1_000))
     }
 
     var isRunning: Bool {
@@ -218,7 +220,7 @@ final class WorkerNode: Node {
         let order = AttemptOrder(
             id: assignment.attempt, function: functions[Int(spec.function)],
             kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace,
-            rank: assignment.rank)
+            rank: assignment.rank, devices: assignment.devices)
         guard let slot = core.admit(order) else {
             if core.find(assignment.attempt) == nil { say(.returned(assignment.attempt)) }
             return
