@@ -176,6 +176,14 @@ package struct Scheduler: ~Copyable {
         return row.priority * 2 + (row.flags.contains(.alone) ? 1 : 0)
     }
 
+    /// Whether what a held task takes of its worker does not follow from its slot alone.
+    package func isCounted(_ task: TaskSlot) -> Bool {
+        precondition(tasks.isCurrent(task), "a stale task slot takes nothing")
+        let row = tasks[task.index]
+        guard let worker = row.phase.holding?.worker else { return false }
+        return !demands.isPlain(row.requirement) || placement.members[Int(worker)].isTight
+    }
+
     /// The number of this function will name another one: what was learned of its run time is forgotten.
     package mutating func forgetFunction(_ function: FunctionKey) { estimates.forget(function.rawValue) }
 

@@ -104,6 +104,7 @@ struct Assignment {
     let rank: Int8
     /// Of its worker, a bit each.
     let devices: UInt64
+    let isCounted: Bool
 }
 
 /// What a worker says of an attempt that ended.

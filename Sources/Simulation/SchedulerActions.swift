@@ -95,7 +95,7 @@ extension SchedulerNode {
         let assignment = Assignment(
             attempt: AttemptID(task: row.id, number: attempt), spec: row.spec,
             isConversion: core.conversionSource(of: task) != nil, inputs: inputs, rank: core.rank(of: task),
-            devices: core.devices(of: task))
+            devices: core.devices(of: task), isCounted: core.isCounted(task))
         world.note(row.id, at: worker.node) { "scheduler: attempt \(attempt) to worker \(worker.node)" }
         world.auditor.assignLeft(assignment, to: worker.session)
         worker.link.outgoing.append(.assign(assignment))

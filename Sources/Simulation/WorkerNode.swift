@@ -220,7 +220,7 @@ final class WorkerNode: Node {
         let order = AttemptOrder(
             id: assignment.attempt, function: functions[Int(spec.function)],
             kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace,
-            rank: assignment.rank, devices: assignment.devices)
+            rank: assignment.rank, devices: assignment.devices, isCounted: assignment.isCounted)
         guard let slot = core.admit(order) else {
             if core.find(assignment.attempt) == nil { say(.returned(assignment.attempt)) }
             return

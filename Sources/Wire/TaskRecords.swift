@@ -103,20 +103,24 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
     package var dependencies: Int
     /// Devices of the worker that the attempt has, a bit each; 0 for one without.
     package var devices: UInt64
+    /// It takes more of its worker than a slot and one cpu, or cpus are fewer than slots there.
+    package var isCounted: Bool
     /// Where the payloads begin: the arguments, then one per dependency.
     package var payloadsStart: Int
 
     package static let hasDevices: UInt8 = 1
+    package static let isCounted: UInt8 = 2
 
     /// Flags of the record.
-    package var flags: UInt8 { devices == 0 ? 0 : Self.hasDevices }
+    package var flags: UInt8 { (devices == 0 ? 0 : Self.hasDevices) | (isCounted ? Self.isCounted : 0) }
 
     package init(
         attempt: AttemptID, function: UInt32, kind: ExecutorKind, resultCodec: Codec, mode: ExecutionMode,
         rank: Int8 = 0, timeoutMilliseconds: UInt32, graceMilliseconds: UInt32, dependencies: Int,
-        devices: UInt64 = 0
+        devices: UInt64 = 0, isCounted: Bool = false
     ) {
         self.devices = devices
+        self.isCounted = isCounted
         self.rank = rank
         self.attempt = attempt
         self.function = function
@@ -148,6 +152,7 @@ package struct Assignment: Hashable, Sendable, BitwiseCopyable {
         guard dependencies <= Limits.dependenciesPerTaskMax else {
             throw WireError("\(dependencies) dependencies, at most \(Limits.dependenciesPerTaskMax)")
         }
+        isCounted = flags & Self.isCounted != 0
         devices = 0
         if flags & Self.hasDevices != 0 {
             devices = try body.uint64("devices")

@@ -67,6 +67,8 @@ struct Attempt: Sendable, BitwiseCopyable {
     var beginning = Beginning.assumed
     var reportedStarted = false
     var rank: Int8 = 0
+    /// See `AttemptOrder`.
+    var isCounted = false
     /// Devices of this worker that it has, a bit each.
     var devices: UInt64 = 0
     /// How often others were put in front of it.
@@ -133,6 +135,7 @@ struct AttemptTable: ~Copyable {
         attempt.phase = .queued
         attempt.rank = order.rank
         attempt.devices = order.devices
+        attempt.isCounted = order.isCounted
         if free.popLast() != nil {
             attempt.generation = entries[Int(index)].generation
             entries[Int(index)] = attempt

@@ -71,13 +71,16 @@ package struct AttemptOrder: Sendable, BitwiseCopyable {
     package var rank: Int8
     /// Devices that it has while it is here, a bit each.
     package var devices: UInt64
+    /// It takes more than a slot and one cpu, or cpus are fewer than slots here.
+    package var isCounted: Bool
 
     package init(
         id: AttemptID, function: FunctionSlot, kind: ExecutorKind, timeout: Interval?, grace: Interval,
-        rank: Int8 = 0, devices: UInt64 = 0
+        rank: Int8 = 0, devices: UInt64 = 0, isCounted: Bool = false
     ) {
         self.rank = rank
         self.devices = devices
+        self.isCounted = isCounted
         self.id = id
         self.function = function
         self.kind = kind

@@ -146,7 +146,7 @@ extension WorkerLoop {
             id: attempt, function: FunctionSlot(UInt32(function)), kind: assignment.kind,
             timeout: milliseconds == 0 ? nil : .milliseconds(milliseconds),
             grace: .milliseconds(Int64(assignment.graceMilliseconds)), rank: assignment.rank,
-            devices: assignment.devices)
+            devices: assignment.devices, isCounted: assignment.isCounted)
         guard let slot = core.admit(order) else {
             if core.find(attempt) == nil { writeAttempt(.returned, attempt) }
             return

@@ -84,11 +84,14 @@ import Wire
         let graceMilliseconds: UInt32
         let arguments: PayloadValue
         let dependencies: [PayloadValue]
+        let rank: Int8
         let devices: UInt64
+        let isCounted: Bool
 
         enum CodingKeys: String, CodingKey {
             case session, sequence, attempt, function, kind, resultCodec, mode, arguments, dependencies
-            case devices
+            case rank, devices
+            case isCounted = "counted"
             case timeoutMilliseconds = "timeout_ms"
             case graceMilliseconds = "grace_ms"
         }
@@ -102,9 +105,9 @@ import Wire
                 attempt: AttemptID(
                     task: TaskID(session: SessionID(session), sequence: sequence), number: attempt),
                 function: function, kind: executorKinds[kind]!, resultCodec: codecs[resultCodec]!,
-                mode: modes[mode]!, timeoutMilliseconds: timeoutMilliseconds,
-                graceMilliseconds: graceMilliseconds,
-                dependencies: dependencies.count, devices: devices)
+                mode: modes[mode]!, rank: rank, timeoutMilliseconds: timeoutMilliseconds,
+                graceMilliseconds: graceMilliseconds, dependencies: dependencies.count, devices: devices,
+                isCounted: isCounted)
         }
     }
 

@@ -304,17 +304,20 @@ def worker_records() -> None:
         "grace_ms": 1000,
         "arguments": inline("neutral", b"\x92\x03\x04"),
         "dependencies": [],
+        "rank": 0,
         "devices": 0,
+        "counted": False,
     }
     joined = plain | {
         "attempt": 2,
         "mode": "asyncio",
         "resultCodec": "pickle",
+        "rank": -7,
         "timeout_ms": 30000,
         "arguments": attached("pickle", 2),
         "dependencies": [inline("neutral", b"\x2a"), attached("pickle"), NOTHING],
     }
-    owner = joined | {"attempt": 3, "devices": 0x8000_0000_0000_0005}
+    owner = joined | {"attempt": 3, "devices": 0x8000_0000_0000_0005, "counted": True}
     write(
         "assign",
         [
@@ -322,9 +325,9 @@ def worker_records() -> None:
             case("joined", record("assign", assign(joined), attachments=4), joined, attachments=4),
             case(
                 "with devices",
-                record("assign", assign(owner), flags=1, attachments=4),
+                record("assign", assign(owner), flags=3, attachments=4),
                 owner,
-                flags=1,
+                flags=3,
                 attachments=4,
             ),
         ],

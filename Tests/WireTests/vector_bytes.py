@@ -166,7 +166,7 @@ def submit(v: Json) -> bytes:
 
 def assign(v: Json) -> bytes:
     out = struct.pack(
-        "<QQIIBBBBIII",
+        "<QQIIBBBbIII",
         v["session"],
         v["sequence"],
         v["attempt"],
@@ -174,7 +174,7 @@ def assign(v: Json) -> bytes:
         KINDS[v["kind"]],
         CODECS[v["resultCodec"]],
         MODES[v["mode"]],
-        0,
+        v["rank"],
         v["timeout_ms"],
         v["grace_ms"],
         len(v["dependencies"]),

@@ -111,7 +111,8 @@ struct RandomDriver: ~Copyable {
                 id: AttemptID(task: task, number: 1), function: functions[Int(random.below(3))], kind: kind,
                 timeout: random.below(4) == 0 ? .milliseconds(20) : nil, grace: .milliseconds(10),
                 rank: random.below(3) == 0 ? Int8(random.below(5)) : 0,
-                devices: random.below(2) == 0 ? random.below(1 << UInt64(shape.devices)) : 0)
+                devices: random.below(2) == 0 ? random.below(1 << UInt64(shape.devices)) : 0,
+                isCounted: random.below(4) == 0)
             guard let slot = core.admit(order) else { return fail("a new attempt was not admitted") }
             if held[slot] != nil { return fail("a place was given out twice") }
             held[slot] = Held(id: order.id, kind: kind, devices: order.devices)

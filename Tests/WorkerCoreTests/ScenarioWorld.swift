@@ -106,7 +106,7 @@ struct ScenarioWorld: ~Copyable {
             grace: try Command.interval(command.value("grace") ?? "1000ms"),
             rank: Int8(command.value("rank") ?? "0") ?? 0,
             devices: (command.value("gpu") ?? "").split(separator: ",").compactMap { UInt64($0) }
-                .reduce(0) { $0 | 1 << $1 })
+                .reduce(0) { $0 | 1 << $1 }, isCounted: command.has("counted"))
         guard let slot = core.admit(order) else { throw ScenarioError("\(name) is held already") }
         names[slot] = name
     }

@@ -33,7 +33,7 @@ extension SchedulerLoop {
             kind: function.kind, resultCodec: resultCodec(function, options, client), mode: options.mode,
             rank: core.rank(of: task), timeoutMilliseconds: options.timeoutMilliseconds,
             graceMilliseconds: options.graceMilliseconds, dependencies: dependencies.count,
-            devices: core.devices(of: task))
+            devices: core.devices(of: task), isCounted: core.isCounted(task))
         link.beginRecord(.assign, flags: assignment.flags)
         link.writer.assignmentHead(assignment)
         if let submission = entry.submission {
