@@ -7,6 +7,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     /// More attempts run at once than there are cpus.
     case cpusDivided
     case affinity, antiAffinity, unservable
+    // Of contests; see `Contest.Kind`.
+    case fairShares, newcomer, aging, urgentFirst, largeTask, spread
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less

@@ -12,6 +12,7 @@ extension Auditor {
     func runStarted(_ assignment: Assignment, on node: Int) {
         let id = assignment.attempt.task
         checkRoom(for: assignment.spec.wish, on: node, id)
+        world.referee?.started(id)
         guard !isInternal(id) else { return }
         checkInputs(assignment)
         _ = update(id) { task in
@@ -70,5 +71,6 @@ extension Auditor {
     private func giveBack(_ assignment: Assignment, _ node: Int) {
         usages[node].attempts -= 1
         usages[node].amounts.subtract(assignment.spec.wish.amounts)
+        world.referee?.ended(assignment.attempt.task)
     }
 }
