@@ -15,7 +15,7 @@ struct Contest {
         case aging
         /// One task that needs most of a worker, behind a stream of plain ones.
         case largeTask
-        /// One session spreads its tasks over idle workers.
+        /// One session spreads its tasks, over workers of which some have more to do than others.
         case spread
     }
 
@@ -40,8 +40,8 @@ struct Contest {
 
     var isLastLate: Bool {
         switch kind {
-        case .fairShares, .spread: false
-        case .newcomer, .aging, .largeTask: true
+        case .fairShares: false
+        case .newcomer, .aging, .largeTask, .spread: true
         }
     }
 
@@ -75,7 +75,8 @@ extension Contest {
 
     init(_ setting: Setting, _ random: inout RandomNumbers) {
         let large = Self.largeWishes(setting)
-        var kind = random.element(of: Kind.allCases)
+        // The measure of the last one is the coarsest, so it needs the most tries.
+        var kind = random.element(of: Kind.allCases + [.spread])
         if kind == .largeTask, large.isEmpty { kind = .newcomer }
         self.kind = kind
         var wish = Wish()
@@ -83,7 +84,6 @@ extension Contest {
             let served = setting.wishes.filter { wish in setting.workers.contains { $0.room(for: wish) > 0 } }
             if !served.isEmpty { wish = random.element(of: served) }
         }
-        if kind == .spread { wish.isSpread = true }
         for worker in setting.workers { room += worker.room(for: wish) }
         switch kind {
         case .fairShares: drawShares(wish, setting, &random)
@@ -93,9 +93,7 @@ extension Contest {
         case .largeTask:
             let wish = random.element(of: large)
             drawStream(Wish(), then: Entry(duration: .milliseconds(1), count: 1, wish: wish), &random)
-        case .spread:
-            let count = random.number(1...room)
-            entries = [Entry(duration: .seconds(1), count: count, wish: wish)]
+        case .spread: drawSpread(wish, &random)
         }
     }
 
@@ -153,5 +151,17 @@ extension Contest {
             Entry(duration: duration, count: 16 * room, priority: low, wish: wish),
         ]
         if random.happens(500) { entries[1].function += 1 }
+    }
+
+    private mutating func drawSpread(_ wish: Wish, _ random: inout RandomNumbers) {
+        // Half full by the other session: workers with more slots have more to do.
+        let here = (room + 1) / 2
+        let count = random.number(1...max(1, room - here))
+        entries = [
+            Entry(duration: .seconds(4), count: here, wish: wish),
+            Entry(duration: .seconds(1), count: count, wish: wish),
+        ]
+        entries[0].wish.isSpread = false
+        entries[1].wish.isSpread = true
     }
 }

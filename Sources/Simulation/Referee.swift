@@ -25,13 +25,15 @@ final class Referee {
     private var isRace = false
     private var isDecided = false
     private var clock = Instant.origin
-    /// Spread tasks per worker.
+    /// Per worker, what the last one has there, and the others.
     private var spread: [Int]
+    private var taken: [Int]
 
     init(_ contest: Contest, world: World) {
         self.contest = contest
         self.world = world
         spread = [Int](repeating: 0, count: world.workers.count + 1)
+        taken = spread
     }
 
     /// Everybody has come, and what they had has ended, says the world.
@@ -79,8 +81,8 @@ final class Referee {
         switch contest.kind {
         case .fairShares: if contestants[place].ready == 0 { endRace() }
         case .spread:
-            spread[node] += 1
-            if contestants[place].ready == 0, contestants[place].missing == 0 { judgeSpread() }
+            if place == last { spread[node] += 1 } else { taken[node] += 1 }
+            if place == last, contestants[place].ready == 0, contestants[place].missing == 0 { judgeSpread() }
         case .aging: judgeUrgent(id)
         case .newcomer, .largeTask: break
         }
@@ -99,7 +101,7 @@ final class Referee {
         if place == last, !contestants[place].hasStarted { judgeStart(id) }
         contestants[place].hasStarted = true
         // The others run: the last one has to wait behind them.
-        if !isComplete, starts >= 2 * contest.room { enter() }
+        if !isComplete, starts >= min(2 * contest.room, contest.entries[0].count) { enter() }
     }
 
     func ended(_ id: TaskID) {
@@ -196,12 +198,12 @@ final class Referee {
     private func judgeSpread() {
         guard !isDecided else { return }
         isDecided = true
-        let wish = contest.entries[0].wish
+        let wish = contest.entries[last].wish
         var most = 0
         for worker in world.workers { most = max(most, spread[worker.index]) }
         for worker in world.workers {
-            let (here, room) = (spread[worker.index], worker.offer.room(for: wish))
-            if here < room, here + 1 < most {
+            let here = spread[worker.index]
+            if here + taken[worker.index] < worker.offer.room(for: wish), here + 1 < most {
                 complain(
                     "of tasks to be spread one worker has \(most) and worker \(worker.index) \(here)", nil)
             }
