@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seeds=${SEEDS:-1000} nodes=${NODES:-5}
-# A mutant that runs in circles is found by that.
-seconds_max=${SECONDS_MAX:-300}
+# A seed that does not end in a minute runs in circles: that finds a mutant as well.
+seconds_max=${SECONDS_MAX:-900}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export SWIFT_BACKTRACE=enable=no
@@ -69,6 +69,9 @@ for name in "${names[@]}"; do
     if [ "$status" -eq 0 ]; then
         survivors=$((survivors + 1))
         seed="none of $seeds" seen="**it survives**"
+    elif [ "$status" -eq 124 ] && timeout 60 "$work/.build/debug/Runner" "$seed" 1 "$nodes" heavy >/dev/null; then
+        survivors=$((survivors + 1))
+        seen="**it survives until time is up**"
     elif [ "$status" -eq 124 ]; then
         seen="runs in circles"
     elif seen=$(sed -n 's/^broken promise: //p' "$work/run.log") && [ -z "$seen" ]; then
