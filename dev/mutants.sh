@@ -44,6 +44,8 @@ run() {
     timeout "$seconds_max" "$work/.build/debug/Runner" 1 "$1" "$nodes" heavy quiet >"$work/run.log" 2>&1
 }
 
+ends() { timeout 60 "$work/.build/debug/Runner" "$1" 1 "$nodes" heavy >/dev/null; }
+
 build || { cat "$work/build.log"; exit 1; }
 if ! run 50; then
     tail -60 "$work/run.log"
@@ -69,7 +71,7 @@ for name in "${names[@]}"; do
     if [ "$status" -eq 0 ]; then
         survivors=$((survivors + 1))
         seed="none of $seeds" seen="**it survives**"
-    elif [ "$status" -eq 124 ] && timeout 60 "$work/.build/debug/Runner" "$seed" 1 "$nodes" heavy >/dev/null; then
+    elif [ "$status" -eq 124 ] && ends "$seed"; then
         survivors=$((survivors + 1))
         seen="**it survives until time is up**"
     elif [ "$status" -eq 124 ]; then

@@ -81,7 +81,11 @@ extension Contest {
         self.kind = kind
         var wish = Wish()
         if kind != .largeTask, random.happens(400) {
-            let served = setting.wishes.filter { wish in setting.workers.contains { $0.room(for: wish) > 0 } }
+            // To be spread over several workers, or to run on any.
+            let least = kind == .spread ? 2 : 1
+            let served = setting.wishes.filter { wish in
+                setting.workers.count { $0.room(for: wish) > 0 } >= least
+            }
             if !served.isEmpty { wish = random.element(of: served) }
         }
         for worker in setting.workers { room += worker.room(for: wish) }
@@ -154,8 +158,8 @@ extension Contest {
     }
 
     private mutating func drawSpread(_ wish: Wish, _ random: inout RandomNumbers) {
-        // Half full by the other session: workers with more slots have more to do.
-        let here = (room + 1) / 2
+        // Half full of the other session's, or nearly idle.
+        let here = random.element(of: [1, (room + 1) / 2])
         let count = random.number(1...max(1, room - here))
         entries = [
             Entry(duration: .seconds(4), count: here, wish: wish),

@@ -17,19 +17,23 @@ enum ContestBounds {
         held(longest) * Int64(2 * room) + slack
     }
 
-    /// From the arrival of one task, in a session that had nothing, to its start: what runs has to end for it
-    /// to have room, and what is held ahead of it there has to start.
-    static func newcomer(longest: Interval) -> Interval { held(longest) + longest + slack }
+    /// From the arrival of one task, in a session that had nothing, to its start: it overtakes what is held
+    /// ahead, so it waits for the end of one task, and of what its executor has in the socket.
+    static func newcomer(longest: Interval) -> Interval { longest + Limits.lookaheadTarget + slack }
+
+    /// The same for one that is not held ahead itself, or overtakes nobody: what is held where it finds room
+    /// ends, or starts, before it.
+    static func behindOthers(longest: Interval) -> Interval { held(longest) + longest + slack }
 
     /// Likewise, but a whole worker has to become free.
-    static func largeTask(longest: Interval) -> Interval { held(longest) + longest + slack }
+    static func largeTask(longest: Interval) -> Interval { behindOthers(longest: longest) }
 
     /// It counts as one priority more for each `agingInterval`, with clocks that are wrong by up to five in a
     /// hundred. Then it has the next turn of those that have aged.
     static func aging(distance: Int, longest: Interval) -> Interval {
         let interval = Interval(nanoseconds: Limits.agingInterval.nanoseconds / 94 * 100)
         return interval * Int64(distance) + longest * Int64(Limits.agedPlacementEvery)
-            + newcomer(longest: longest)
+            + behindOthers(longest: longest)
     }
 
     /// And not before.

@@ -157,7 +157,10 @@ final class Referee {
         let isTried = contestants[0].ready > 0
         switch contest.kind {
         case .newcomer:
-            judge(waited, atMost: ContestBounds.newcomer(longest: longest), id)
+            let bound =
+                contest.entries[last].isIdempotent
+                ? ContestBounds.newcomer(longest: longest) : ContestBounds.behindOthers(longest: longest)
+            judge(waited, atMost: bound, id)
             if isTried { world.coverage.count(.newcomer) }
         case .largeTask:
             judge(waited, atMost: ContestBounds.largeTask(longest: longest), id)
@@ -199,8 +202,11 @@ final class Referee {
         guard !isDecided else { return }
         isDecided = true
         let wish = contest.entries[last].wish
-        var most = 0
-        for worker in world.workers { most = max(most, spread[worker.index]) }
+        var (most, places) = (0, 0)
+        for worker in world.workers {
+            most = max(most, spread[worker.index])
+            if worker.offer.room(for: wish) > 0 { places += 1 }
+        }
         for worker in world.workers {
             let here = spread[worker.index]
             if here + taken[worker.index] < worker.offer.room(for: wish), here + 1 < most {
@@ -208,7 +214,7 @@ final class Referee {
                     "of tasks to be spread one worker has \(most) and worker \(worker.index) \(here)", nil)
             }
         }
-        if most > 1 { world.coverage.count(.spread) }
+        if most > 1, places > 1 { world.coverage.count(.spread) }
     }
 
     private func milliseconds(_ interval: Interval) -> Int64 { interval.nanoseconds / 1_000_000 }

@@ -77,6 +77,7 @@ extension SchedulerNode {
             next += 1
         }
         entry.link.actions.removeAll(keepingCapacity: true)
+        noteWakeUp(of: entry)
         return delivers
     }
 
