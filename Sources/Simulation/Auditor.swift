@@ -103,6 +103,9 @@ final class Auditor {
     func isDropped(_ session: SessionID) -> Bool { sessions[session]?.isDropped ?? true }
     func runs(of id: TaskID) -> Int { task(id)?.runs ?? 0 }
 
+    /// Whether the scheduler gives tasks to this session of a worker.
+    func knows(_ session: SessionID?) -> Bool { session.flatMap { workers[$0] }?.takesTasks ?? false }
+
     // MARK: Clients
 
     func opened(_ session: SessionID) {

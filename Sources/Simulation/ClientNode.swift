@@ -166,7 +166,7 @@ final class ClientNode: Node {
         case 15..<25: release(connector.id)
         case 25..<28: if setting.has(.duplicates) { submitAgain() }
         case 28: if setting.has(.drains) { world.drainSomeWorker() }
-        case 29: if setting.has(.sessionChanges), world.random.happens(150) { return beginAnew() }
+        case 29: if setting.has(.sessionChanges), world.random.happens(400) { return beginAnew() }
         case _: if !connector.link.isBlocked { submit(connector.id) }
         }
         wake()
@@ -181,6 +181,15 @@ final class ClientNode: Node {
         wake()
     }
 
+    /// Begins a session with so many tasks that are alike, and waits for them.
+    func compete(_ spec: TaskSpec, count: Int) -> SessionID? {
+        guard isRunning else { return nil }
+        beginAnew()
+        guard let session = connector?.id else { return nil }
+        for _ in 0..<count { submit(spec, needing: [], session) }
+        return session
+    }
+
     private func submit(_ session: SessionID) {
         let room = world.setting.tasksAtOnce - unfinished
         guard room > 0 else { return }
@@ -192,16 +201,19 @@ final class ClientNode: Node {
         }
         let lot = Workload.shape(world.setting, first: first, known: known, most: room, &world.random)
         for dependencies in lot {
-            let spec = Workload.spec(world.setting, world.faults, &world.random)
-            let submission = Submission(
-                sequence: UInt64(tasks.count) + 1, spec: spec, dependencies: dependencies)
-            let id = TaskID(session: session, sequence: submission.sequence)
-            world.note(id, at: index) { "client \(index) submits \(spec), needs \(dependencies)" }
-            tasks.append(Submitted(submission: submission))
-            unfinished += 1
-            world.auditor.submitted(id, spec, dependencies)
-            say(.submit(submission))
+            submit(Workload.spec(world.setting, world.faults, &world.random), needing: dependencies, session)
         }
+    }
+
+    private func submit(_ spec: TaskSpec, needing dependencies: [UInt64], _ session: SessionID) {
+        let submission = Submission(
+            sequence: UInt64(tasks.count) + 1, spec: spec, dependencies: dependencies)
+        let id = TaskID(session: session, sequence: submission.sequence)
+        world.note(id, at: index) { "client \(index) submits \(spec), needs \(dependencies)" }
+        tasks.append(Submitted(submission: submission))
+        unfinished += 1
+        world.auditor.submitted(id, spec, dependencies)
+        say(.submit(submission))
     }
 
     private func submitAgain() {

@@ -9,6 +9,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     /// Several attempts have a part of one gpu.
     case gpuShared
     case affinity, antiAffinity, unservable
+    // Of contests; see `Contest.Kind`.
+    case fairShares, newcomer, aging, urgentFirst, largeTask, spread
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less

@@ -15,6 +15,7 @@ extension Auditor {
         let id = assignment.attempt.task
         checkRoom(for: assignment.spec.wish, on: node, id)
         takeDevices(assignment, on: node)
+        world.referee?.started(id)
         guard !isInternal(id) else { return }
         checkInputs(assignment)
         _ = update(id) { task in
@@ -99,5 +100,6 @@ extension Auditor {
         }
         usages[node].attempts -= 1
         usages[node].amounts.subtract(assignment.spec.wish.amounts)
+        world.referee?.ended(assignment.attempt.task)
     }
 }

@@ -9,6 +9,7 @@ extension Auditor {
             task.isAdmitted = true
             task.arrival = world.now
         }
+        world.referee?.admitted(id)
     }
 
     func stored(_ kind: SchedulerActionName, _ id: TaskID) {
@@ -77,6 +78,7 @@ extension Auditor {
             task.mayHaveStarted = true
             task.dispatchesLeft += 1
         }
+        world.referee?.placed(id, on: worker.node)
     }
 
     private func checkDeparture(_ assignment: Assignment, _ task: Task) {
@@ -173,6 +175,7 @@ extension Auditor {
             task.mayHaveStarted = false
             task.startReported = false
             if task.cancel != .none { task.due = (.cancelled, attempt.number) }
+            world.referee?.returned(attempt.task)
         }
     }
 

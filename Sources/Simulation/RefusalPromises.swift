@@ -5,7 +5,9 @@ import TaskModel
 
 /// When workers were there, as the scheduler knows it. What comes and goes within one instant was not.
 struct Presence {
-    private var since: [Instant?]
+    /// Sessions of each node: one that began anew has two, until the old one is declared lost.
+    private var sessions: [Int]
+    private var since: [Instant]
     private var seen: [Instant?]
     private var count = 0
     private var emptySince = Instant.origin
@@ -13,13 +15,15 @@ struct Presence {
     private(set) var lastEmpty = Instant.origin
 
     init(nodes: Int) {
-        since = [Instant?](repeating: nil, count: nodes)
-        seen = since
+        sessions = [Int](repeating: 0, count: nodes)
+        since = [Instant](repeating: .origin, count: nodes)
+        seen = [Instant?](repeating: nil, count: nodes)
     }
 
     /// - lastTurn: of the scheduler; it may have lost the last one after that had decided.
     mutating func came(_ node: Int, at now: Instant, lastTurn: Instant) {
-        since[node] = now
+        if sessions[node] == 0 { since[node] = now }
+        sessions[node] += 1
         count += 1
         if count == 1, emptySince < lastTurn { lastEmpty = now }
     }
@@ -27,12 +31,14 @@ struct Presence {
     mutating func went(_ node: Int, at now: Instant) {
         count -= 1
         if count == 0 { emptySince = now }
-        if let came = since[node], came < now { seen[node] = now }
-        since[node] = nil
+        sessions[node] -= 1
+        if sessions[node] == 0, since[node] < now { seen[node] = now }
     }
 
     var isEmpty: Bool { count == 0 }
-    func isHere(_ node: Int) -> Bool { since[node] != nil }
+    func isHere(_ node: Int) -> Bool { sessions[node] > 0 }
+    /// And the scheduler does not take it for several.
+    func isOne(_ node: Int) -> Bool { sessions[node] == 1 }
     /// When it was there last, if it is not there now.
     func lastSeen(_ node: Int) -> Instant? { seen[node] }
 }

@@ -77,6 +77,7 @@ extension SchedulerNode {
             next += 1
         }
         entry.link.actions.removeAll(keepingCapacity: true)
+        noteWakeUp(of: entry)
         return delivers
     }
 
@@ -120,7 +121,7 @@ extension SchedulerNode {
             Self.place(entry, at: slot.index, in: &workers)
             world.auditor.joined(entry.session, worker: entry.node, worker.offer)
         } else {
-            let slot = core.openSession(entry.session, tasksMax: UInt32(world.setting.sessionTasksMax))
+            let slot = core.openSession(entry.session, tasksMax: UInt32(world.sessionTasksMax))
             entry.peer = .client(slot)
             world.auditor.letIn(entry.session)
             Self.place(entry, at: slot.index, in: &clients)

@@ -13,6 +13,8 @@ final class SchedulerNode: Node {
 
     var entries: [SchedulerEntry?] = []
     private var freeEntries: [Int] = []
+    /// When the session of each entry wants to be looked at: thousands of them are looked through often.
+    private var wakeUps: [Instant] = []
     var entryOf: [SessionID: Int] = [:]
     var clients: [SchedulerEntry?] = []
     var workers: [SchedulerEntry?] = []
@@ -158,8 +160,7 @@ final class SchedulerNode: Node {
     private func scan(_ now: Instant) {
         scanDue = .distantFuture
         for place in entries.indices {
-            guard let entry = entries[place] else { continue }
-            if entry.link.session.wakeUp <= now {
+            if wakeUps[place] <= now, let entry = entries[place] {
                 if entry.link.session.leaseEnd <= now, now < mercyUntil {
                     scanDue = min(scanDue, mercyUntil)
                     continue
@@ -167,7 +168,7 @@ final class SchedulerNode: Node {
                 entry.link.decide(now: now)
                 runSession(entry, now)
             }
-            scanDue = min(scanDue, entry.link.session.wakeUp)
+            scanDue = min(scanDue, wakeUps[place])
         }
         // A loop with thousands of sessions does not turn for each of them alone.
         scanDue = max(scanDue, now + .milliseconds(1))
@@ -182,14 +183,22 @@ final class SchedulerNode: Node {
         } else {
             entry.place = entries.count
             entries.append(entry)
+            wakeUps.append(.distantFuture)
         }
+        noteWakeUp(of: entry)
         entryOf[entry.session] = entry.place
+    }
+
+    /// Its session has changed.
+    func noteWakeUp(of entry: SchedulerEntry) {
+        if entries[entry.place] === entry { wakeUps[entry.place] = entry.link.session.wakeUp }
     }
 
     func remove(_ entry: SchedulerEntry) {
         if let connection = entry.connection { world.network.use(connection, by: nil) }
         entry.connection = nil
         entries[entry.place] = nil
+        wakeUps[entry.place] = .distantFuture
         entryOf[entry.session] = nil
         freeEntries.append(entry.place)
     }

@@ -9,7 +9,7 @@ enum Feature: UInt8, CaseIterable, BitwiseCopyable {
     case swiftTasks, graphs, failures, retries, notIdempotent, priorities, timeouts, stubborn
     case backoff, deadlines
     case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
-    case resources, scarceCpus, labels, spread, unservable
+    case resources, scarceCpus, labels, spread, unservable, contest
 }
 
 struct Setting {
@@ -17,6 +17,8 @@ struct Setting {
     private(set) var workers: [WorkerOffer] = []
     /// What some tasks ask for, beside an executor.
     private(set) var wishes: [Wish] = []
+    /// What follows when everything else has ended.
+    private(set) var contest: Contest?
     let strategy: PlacementStrategy
     let unservableGrace: Interval
     let clients: Int
@@ -36,7 +38,8 @@ struct Setting {
         strategy = random.element(of: PlacementStrategy.allCases)
         unservableGrace = random.element(of: [.milliseconds(300), .seconds(3), Limits.unservableGrace])
         let count = nodes <= 8 ? random.number(1...nodes) : nodes
-        clients = nodes <= 8 ? random.number(1...3) : max(3, nodes / 20)
+        let isContest = features[Int(Feature.contest.rawValue)] && nodes <= 8 && random.happens(600)
+        clients = nodes <= 8 ? random.number((isContest ? 2 : 1)...3) : max(3, nodes / 20)
         let perClient = max(1, count / clients)
         tasksAtOnce = random.element(of: [3, 12, 40]) * max(1, perClient / 2)
         let isOverrun = features[Int(Feature.overrun.rawValue)] && random.happens(300)
@@ -52,6 +55,7 @@ struct Setting {
             policy.acknowledgeFrames = random.element(of: [1, 4])
         }
         drawWorkers(count, &random)
+        if isContest { contest = Contest(self, &random) }
     }
 
     private mutating func drawWorkers(_ count: Int, _ random: inout RandomNumbers) {
@@ -74,5 +78,6 @@ struct Setting {
         let names = Feature.allCases.filter { has($0) }.map { "\($0)" }.joined(separator: " ")
         return "\(workers.count) workers, \(clients) clients, a step of a client each "
             + "\(tempo.nanoseconds / 1_000) us, \(strategy.rawValue); features: \(names)"
+            + (contest.map { ", \($0.kind)" } ?? "")
     }
 }

@@ -35,6 +35,15 @@ final class VirtualExecutor {
         workerLife = worker.life
     }
 
+    var isFit: Bool {
+        switch phase {
+        case .absent, .ready: queue.isEmpty
+        case .starting, .dead: false
+        }
+    }
+    /// What held it up is over. Nobody can know that it does while it has nothing to do.
+    func recover() { isHung = false }
+    var state: String { isHung ? "hung" : "\(phase)" }
     var isBusy: Bool { running != nil }
 
     private var address: ExecutorAddress {
@@ -50,6 +59,7 @@ final class VirtualExecutor {
         diedRunning = false
         runs = 0
         devices = nil
+        dying = 0
         // What the process before it wrote is read first.
         var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
         if world.strikes(.executorStartFailure) {

@@ -59,7 +59,7 @@ final class WorkerNode: Node {
     func start() {
         stage = .warming
         core = WorkerStateMachine(Self.shape(offer))
-        functions = (0..<Workload.functions).map { _ in core.addFunction() }
+        functions = (0..<(Workload.functions + Contest.functions)).map { _ in core.addFunction() }
         payloads.removeAll()
         executors = (0..<core.executorCount).map { VirtualExecutor(worker: self, place: $0) }
         connector = nil
@@ -102,6 +102,15 @@ final class WorkerNode: Node {
 
     func uses(_ connection: Int) -> Bool { connector?.connection == connection }
     var connection: Int? { connector?.connection }
+
+    /// It serves, and so do all executors that it has started.
+    var isFit: Bool {
+        guard case .serving = stage else { return false }
+        return executors.allSatisfy { $0.isFit }
+    }
+
+    func recover() { for executor in executors { executor.recover() } }
+    var state: String { "\(stage), executors \(executors.map(\.state).joined(separator: " "))" }
 
     /// An executor that runs something, for a mishap.
     var busyPlace: Int? { executors.firstIndex { $0.isBusy } }

@@ -21,6 +21,7 @@ final class World {
     private(set) var isHealed = false
     /// Since when nothing goes wrong; nil while something may.
     private(set) var calmSince: Instant?
+    private(set) var referee: Referee?
     private(set) var isClosing = false
     private var deadline = Instant.distantFuture
     private var notes: [Note] = []
@@ -110,6 +111,8 @@ final class World {
         return isWorker(index) ? workers[index - 1] : client(index)
     }
 
+    var sessionTasksMax: Int { referee == nil ? setting.sessionTasksMax : Int(Limits.sessionTasksMax) }
+
     func newSession() -> SessionID { SessionID(random.next() | 1) }
 
     // MARK: Faults
@@ -178,11 +181,31 @@ final class World {
             return true
         }
         for client in clients where !client.isQuiet { return false }
+        guard contestIsOver() else { return false }
         isClosing = true
         auditor.conclude()
         for client in clients { client.leave() }
         deadline = now + Self.livenessBound
         return violation != nil
+    }
+
+    /// The last part of a run: a contest, if the seed has one.
+    private func contestIsOver() -> Bool {
+        guard let contest = setting.contest else { return true }
+        if let referee { return referee.isComplete }
+        if absentWorker != nil { return false }
+        auditor.conclude()
+        note(nil) { "a contest begins: \(contest)" }
+        for worker in workers { worker.recover() }
+        let referee = Referee(contest, world: self)
+        self.referee = referee
+        referee.begin()
+        deadline = now + Self.livenessBound
+        return false
+    }
+
+    private var absentWorker: WorkerNode? {
+        workers.first { !$0.isFit || !auditor.knows($0.session) || !auditor.presence.isOne($0.index) }
     }
 
     private func leftovers() -> String? {
@@ -196,7 +219,9 @@ final class World {
         if let task = auditor.someOpenTask {
             return complain("a task has not ended \(seconds) s after the last fault", task)
         }
-        let left = leftovers() ?? "a client has not released what it had"
+        let left =
+            leftovers() ?? absentWorker.map { "worker \($0.index) does not serve again: \($0.state)" }
+            ?? "a client has not released what it had"
         complain("\(seconds) s after the last fault, \(left)", nil)
     }
 
