@@ -7,6 +7,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     /// More attempts run at once than there are cpus.
     case cpusDivided
     case affinity, antiAffinity, unservable
+    /// Large values on each of their routes.
+    case valueReferred, valueSentAhead, valueSentWithTask
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less
