@@ -9,6 +9,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     /// Several attempts have a part of one gpu.
     case gpuShared
     case affinity, antiAffinity, unservable
+    /// Large values on each of their routes.
+    case valueReferred, valueSentAhead, valueSentWithTask
     // Of contests; see `Contest.Kind`.
     case fairShares, newcomer, aging, urgentFirst, largeTask, spread
 }
