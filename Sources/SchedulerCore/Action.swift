@@ -8,6 +8,8 @@
 //   - `conclude` of a task comes before its `record(.ended)`, and after the outcome of its `cause` exists.
 //   - `forget` is the last word on a task: its slot's index may name another task afterwards.
 //   - `forgetSession` for a worker comes before any later `assign` to it.
+//   - `dropValue` of a task comes before its `forget`, and after every `assign` that needs the value there.
+//     No `dropValue` follows a `forgetSession`, which means the values of the session as well.
 
 package import TaskModel
 
@@ -18,7 +20,8 @@ package enum Action: Sendable, BitwiseCopyable {
     case record(UInt64, Entry)
     /// Tell the client that every sequence up to this one is accepted.
     case accept(SessionSlot, upTo: UInt64)
-    /// Send the attempt with its arguments and the values of `dependencies(of:)` to the worker.
+    /// Send the attempt with its arguments and the values of `dependencies(of:)` to the worker, each on its
+    /// `route(_:to:)`.
     case assign(TaskSlot, attempt: UInt32, to: WorkerSlot)
     /// Ask the worker to give the attempt back if it has not started.
     case retract(TaskSlot, attempt: UInt32, from: WorkerSlot)
@@ -33,6 +36,8 @@ package enum Action: Sendable, BitwiseCopyable {
     case notifyStarted(TaskSlot)
     /// Nobody needs the task again: its arguments and outcome may go, and its slot.
     case forget(TaskSlot)
+    /// Tell the worker that it need not hold the value of this task any longer.
+    case dropValue(TaskSlot, on: WorkerSlot)
     /// Tell the worker to stop and drop everything of the session, without reporting it.
     case forgetSession(WorkerSlot, SessionID)
     /// Tell the worker to give back what has not started, finish the rest and say goodbye.

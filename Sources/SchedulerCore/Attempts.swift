@@ -13,6 +13,7 @@ extension Scheduler {
     ) -> Verdict {
         guard holds(report.worker, report.task, report.attempt) else {
             counters.stale += 1
+            dropUncommitted(report, into: &actions)
             return .stale
         }
         let task = report.task.index
@@ -21,12 +22,13 @@ extension Scheduler {
         settleShare(task, report)
         unhold(task)
         workers[report.worker.index].finished += 1
+        if sequel != .commit { dropUncommitted(report, into: &actions) }
         switch sequel {
         case .commit:
             let end = TaskEnd(
                 status: report.status, reason: report.reason, codec: report.codec,
-                worker: report.worker.index,
-                ranMicroseconds: report.ranMicroseconds)
+                worker: report.worker.index, ranMicroseconds: report.ranMicroseconds,
+                valueBytes: report.valueBytes, isHeld: report.isHeld)
             self.end(task, end, now: now, into: &actions)
         case .cancel:
             conclude(task, .cancelled, .clientRequest, now: now, into: &actions)

@@ -17,6 +17,9 @@ struct TaskEnd: BitwiseCopyable {
     var worker = UInt32.none
     var cause = UInt32.none
     var ranMicroseconds: UInt32 = 0
+    var valueBytes: UInt32 = 0
+    /// The worker keeps the value.
+    var isHeld = false
 }
 
 extension Scheduler {
@@ -24,8 +27,9 @@ extension Scheduler {
     mutating func end(_ task: UInt32, _ end: TaskEnd, now: Instant, into actions: inout [Action]) {
         let isConversion = tasks[task].flags.contains(.conversion)
         let ending = Ending(
-            at: now, status: end.status, reason: end.reason, codec: end.codec, conversion: .none,
-            cause: end.cause, causeGeneration: end.cause == .none ? 0 : tasks[end.cause].generation)
+            at: now, status: end.status, reason: end.reason, codec: end.codec,
+            other: end.status == .value ? holdValue(of: task, end) : end.cause,
+            causeGeneration: end.cause == .none ? 0 : tasks[end.cause].generation)
         tasks.enter(.ended(ending), task)
         voidDeadline(task)
         remember(task, end, now: now)
@@ -183,6 +187,7 @@ extension Scheduler {
 
     /// The last word on a task.
     mutating func drop(_ task: UInt32, into actions: inout [Action]) {
+        if isOpen(task) { dropValue(of: task, into: &actions) } else { dropValueOfClosed(task) }
         actions.append(.forget(tasks.slot(task)))
         let row = tasks[task]
         voidDeadline(task)

@@ -30,13 +30,28 @@ package struct AttemptReport: Sendable, BitwiseCopyable {
     package var reason: OutcomeReason
     /// Codec of the value; meaningful when the status is `value`.
     package var codec: Codec
-    /// False: an exception that the task's `retry_on` does not name.
-    package var isRetryable: Bool
+    private var notes: Notes
     package var ranMicroseconds: UInt32
+    /// Size of the value.
+    package var valueBytes: UInt32
+
+    /// Several answers in a byte, so that a report stays small.
+    private struct Notes: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+
+        static let retryable = Notes(rawValue: 1 << 0)
+        static let held = Notes(rawValue: 1 << 1)
+    }
+
+    /// False: an exception that the task's `retry_on` does not name.
+    package var isRetryable: Bool { notes.contains(.retryable) }
+    /// The worker keeps the value until it is told to drop it.
+    package var isHeld: Bool { notes.contains(.held) }
 
     package init(
         task: TaskSlot, attempt: UInt32, worker: WorkerSlot, status: OutcomeStatus, reason: OutcomeReason,
-        codec: Codec, isRetryable: Bool = true, ranMicroseconds: UInt32
+        codec: Codec, isRetryable: Bool = true, ranMicroseconds: UInt32, valueBytes: UInt32 = 0,
+        isHeld: Bool = false
     ) {
         self.task = task
         self.attempt = attempt
@@ -44,8 +59,10 @@ package struct AttemptReport: Sendable, BitwiseCopyable {
         self.status = status
         self.reason = reason
         self.codec = codec
-        self.isRetryable = isRetryable
+        notes = isRetryable ? .retryable : []
+        if isHeld { notes.insert(.held) }
         self.ranMicroseconds = ranMicroseconds
+        self.valueBytes = valueBytes
     }
 }
 

@@ -19,7 +19,7 @@ extension Scheduler {
         }
         return violationOfTasks() ?? violationOfTimers() ?? violationOfVoidTimers()
             ?? violationOfEdges() ?? violationOfQueues() ?? violationOfWorkers()
-            ?? violationOfSessions() ?? violationOfReservations()
+            ?? violationOfSessions() ?? violationOfReservations() ?? violationOfHeldValues()
     }
 
     private func violationOfTasks() -> InvariantViolation? {

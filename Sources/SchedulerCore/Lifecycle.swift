@@ -167,7 +167,26 @@ struct Ending: BitwiseCopyable {
     var codec: Codec
     /// Row of the task that turns the value into neutral form, once one was needed.
     var conversion: UInt32
-    /// Row and generation of the dependency that failed.
-    var cause: UInt32
+    /// Of a value its row in `HeldValues`; of anything else the row of the dependency that failed.
+    private var other: UInt32
     var causeGeneration: UInt32
+
+    /// - Parameter other: `value` or `cause`, as the status says.
+    init(
+        at: Instant, status: OutcomeStatus, reason: OutcomeReason, codec: Codec, other: UInt32,
+        causeGeneration: UInt32
+    ) {
+        self.at = at
+        self.status = status
+        self.reason = reason
+        self.codec = codec
+        conversion = .none
+        self.other = other
+        self.causeGeneration = causeGeneration
+    }
+
+    /// Row of a large value in `HeldValues`, or none.
+    var value: UInt32 { status == .value ? other : .none }
+    /// Row of the dependency that failed, or none.
+    var cause: UInt32 { status == .value ? .none : other }
 }

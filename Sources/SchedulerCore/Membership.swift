@@ -56,6 +56,7 @@ extension Scheduler {
         guard workers.isCurrent(slot) else { return }
         let worker = slot.index
         startDraining(slot)
+        heldValues.lose(worker)
         // From the newest to the oldest, so that the oldest ends up in front.
         while workers[worker].held.tail != .none {
             let task = workers[worker].held.tail

@@ -15,13 +15,15 @@
 //
 // Where to find what: Submission (from submit to ready), Attempts (what workers say), Ending (outcomes and
 // their effect on dependants), Timers (deadlines and delays), Decision (placing and taking back; FairShares
-// and Aging say what is next), Membership and Closing (sessions and workers), Unserved (what nobody can run).
+// and Aging say what is next), ValueRoutes (how values reach the tasks that depend on them), Membership and
+// Closing (sessions and workers), Unserved (what nobody can run).
 
 package import TaskModel
 
 package struct Scheduler: ~Copyable {
     var tasks = TaskTable()
     var edges = EdgeTable()
+    var heldValues = HeldValues()
     var sequences = SequenceIndex()
     var sessions = SessionTable()
     var workers = WorkerTable()
@@ -50,6 +52,8 @@ package struct Scheduler: ~Copyable {
     var heldUp: [UInt32] = []
     /// Attempts that workers have, by level of priority.
     var heldOfLevel = [UInt32](repeating: 0, count: ReadyQueues.levels)
+    /// Workers that hold something of what one task needs; used within one choice only.
+    var nearby: [NearbyWorker] = []
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 
@@ -137,17 +141,14 @@ package struct Scheduler: ~Copyable {
     package func dependencies(of task: TaskSlot, into dependencies: inout [TaskSlot]) {
         precondition(tasks.isCurrent(task), "a stale task slot has no dependencies")
         dependencies.removeAll(keepingCapacity: true)
-        let flags = tasks[task.index].flags
-        if flags.contains(.conversion) {
-            dependencies.append(tasks.slot(tasks[task.index].source))
+        let row = tasks[task.index]
+        if row.flags.contains(.conversion) {
+            dependencies.append(tasks.slot(row.source))
             return
         }
-        var edge = tasks[task.index].producers
+        var edge = row.producers
         while edge != .none {
-            let producer = edges[edge].producer
-            let conversion = tasks[producer].phase.ending?.conversion ?? .none
-            let isConverted = flags.contains(.needsNeutral) && conversion != .none
-            dependencies.append(tasks.slot(isConverted ? conversion : producer))
+            dependencies.append(tasks.slot(supplier(edges[edge].producer, of: row)))
             edge = edges[edge].nextOfConsumer
         }
     }

@@ -176,6 +176,22 @@ package enum Limits {
     package static let stealsPerTaskMax = 3
     /// Attempts taken back in one turn, so that no turn is long.
     package static let stealsPerTurnMax = 1_024
+    /// Values of at least this size are held by workers, so that they cross to each one once. A reference,
+    /// its share of a later `forget values` and the account of both cost as much as moving some hundred bytes.
+    package static let heldValueBytesMin = 4 << 10
+    /// Values that one worker holds for tasks to come, half of them made there and half sent there: each half
+    /// takes one value of the largest size. Beyond it values travel with each task that needs them.
+    package static let heldValuesBytesMax = 2 * payloadBytesMax
+    /// Workers that are known to hold one value. Far more than will run its dependants at once; each costs
+    /// the scheduler some 60 bytes.
+    package static let holdersPerValueMax = 4_096
+    /// Dependencies, and holders of each, that are looked at to find the worker that holds most of what a
+    /// task needs, so that one decision stays short.
+    package static let localityDependenciesMax = 32
+    package static let localityHoldersMax = 8
+    /// Bytes for whose sake a task goes to the worker that holds them: to move fewer takes less than a
+    /// wake-up of its executor, 50 µs at 1 GB/s, and the worker with the least to do is as good.
+    package static let localityBytesMin = 48 << 10
     /// Output of one task that is kept, per stream; the newest is kept, for it holds the last words.
     package static let outputBytesPerTaskMax = 64 << 10
     /// How often an attempt that waits in front of an executor is overtaken by more urgent ones: it was

@@ -39,7 +39,8 @@ struct Auditor {
 
     private(set) var tasks: [TaskSlot: Record] = [:]
     private(set) var slots: [TaskSlot] = []
-    private(set) var complaints: [String] = []
+    private var ownComplaints: [String] = []
+    var values = AuditedValues()
     private(set) var recordedUpTo: UInt64 = 0
     private(set) var lastNumber: UInt64 = 0
     private var now = Instant.origin
@@ -52,7 +53,9 @@ struct Auditor {
     private var draining: Set<WorkerSlot> = []
     private(set) var needs: [TaskSlot: UInt32] = [:]
 
-    mutating func complain(_ text: String) { complaints.append(text) }
+    var complaints: [String] { ownComplaints + values.complaints }
+
+    mutating func complain(_ text: String) { ownComplaints.append(text) }
 
     // MARK: What goes in
 
@@ -87,6 +90,7 @@ struct Auditor {
 
     mutating func closed(_ worker: WorkerSlot) {
         openWorkers[worker] = nil
+        values.lost(worker)
         for slot in slots where tasks[slot]?.holder == worker {
             tasks[slot]?.holder = nil
             tasks[slot]?.losses += 1
@@ -122,6 +126,7 @@ struct Auditor {
         tasks[report.task]?.holder = nil
         count(report)
         if verdict == .committed {
+            values.committed(report)
             if isOwedAnotherAttempt(report) { complain("\(record.id) was given up after \(report.reason)") }
             ended(report.task, report.status)
         }
@@ -197,7 +202,11 @@ struct Auditor {
             calledBack(slot, attempt, worker)
         case .notifyStarted(let slot):
             if tasks[slot]?.outcome != nil { complain("\(name(slot)) started after its end") }
-        case .forgetSession, .drain:
+        case .dropValue(let slot, let worker):
+            values.dropped(slot, on: worker)
+        case .forgetSession(let worker, let session):
+            values.forget(slots.filter { tasks[$0]?.id.session == session }, on: worker)
+        case .drain:
             break
         }
     }
@@ -307,6 +316,7 @@ struct Auditor {
         guard let record = tasks[slot] else { return }
         if record.isForgotten { complain("\(record.id) was forgotten twice") }
         let isDropped = closedSessions.contains(record.id.session)
+        if !isDropped { values.forgotten(slot) }
         if !isDropped, !record.isInternal, !record.isReleased || record.deliveries == 0 {
             complain("\(record.id) was forgotten before its client had done with it")
         }

@@ -55,6 +55,10 @@ struct RandomDriver: ~Copyable {
         if random.percent(50) { scheduler.dropsPerTurnMax = 1 + random.below(20) }
         scheduler.strategy = PlacementStrategy.allCases[Int(seed / 2) % PlacementStrategy.allCases.count]
         if seed % 3 == 0 { scheduler.unservableGrace = .milliseconds(20) }
+        if random.percent(50) {
+            scheduler.sentValueBytesMax = 1_000_000
+            auditor.values.sentBytesMax = 1_000_000
+        }
         if seed % 7 == 0 { scheduler.unservableGrace = .zero }
         for (step, weight) in zip(Step.allCases, Self.weights) {
             let isEssential = step == .submit || step == .decide || step == .finish || step == .record
@@ -306,12 +310,18 @@ extension RandomDriver {
         let report = AttemptReport(
             task: held.task, attempt: held.attempt, worker: workers[which].slot, status: end.0, reason: end.1,
             codec: random.percent(60) ? .pickle : .neutral, isRetryable: random.percent(85),
-            ranMicroseconds: UInt32([5, 50, 1_000, 20_000, 400_000][random.below(5)]))
+            ranMicroseconds: UInt32([5, 50, 1_000, 20_000, 400_000][random.below(5)]),
+            valueBytes: [10, 5_000, 60_000, 900_000][random.below(4)],
+            isHeld: end.0 == .value && random.percent(50))
         if oldReports.count < 20 { oldReports.append(report) }
         deliver(report)
     }
 
     private mutating func deliver(_ report: AttemptReport) {
+        // The server answers for tasks that the scheduler does not know.
+        if report.isHeld, scheduler.isCurrent(report.task), auditor.openWorkers[report.worker] != nil {
+            auditor.values.keeps(report)
+        }
         let verdict = scheduler.finish(report, now: now, into: &actions)
         auditor.finished(report, verdict, now: now)
     }
@@ -355,6 +365,13 @@ extension RandomDriver {
         switch action {
         case .assign(let task, let attempt, let worker):
             if scheduler.snapshot(of: task) != nil { source = scheduler.conversionSource(of: task) }
+            if scheduler.isCurrent(task) {
+                var values: [TaskSlot] = []
+                scheduler.dependencies(of: task, into: &values)
+                for value in values {
+                    auditor.values.travels(value, to: worker, scheduler.route(value, to: worker))
+                }
+            }
             change(worker) { $0.append(Held(task: task, attempt: attempt)) }
         case .retract(let task, let attempt, let worker):
             change(worker) { list in
@@ -373,7 +390,7 @@ extension RandomDriver {
         case .forgetSession(let worker, let session):
             let records = auditor.tasks
             change(worker) { $0.removeAll { records[$0.task]?.id.session == session } }
-        case .record, .accept, .deliver, .notifyStarted, .forget, .drain:
+        case .record, .accept, .deliver, .notifyStarted, .forget, .drain, .dropValue:
             break
         }
         auditor.saw(action, conversionOf: source)
@@ -424,6 +441,7 @@ extension RandomDriver {
         auditor.concludeStory()
         for session in sessions { release(session, first: 1, count: .max) }
         settle()
+        auditor.values.conclude()
         let status = scheduler.status()
         if status.waiting + status.ready + status.held + status.kept != 0 {
             auditor.complain("something is kept that nobody needs: \(status)")

@@ -42,7 +42,8 @@ import Testing
                             task: task, attempt: attempt, worker: worker, status: status, reason: .none,
                             codec: .pickle, ranMicroseconds: 5)
                         #expect(scheduler.finish(report, now: .origin, into: &actions) == .committed)
-                    case .accept, .retract, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain:
+                    case .accept, .retract, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain,
+                        .dropValue:
                         break
                     }
                 }

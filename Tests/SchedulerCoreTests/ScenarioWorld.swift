@@ -64,6 +64,11 @@ struct ScenarioWorld: ~Copyable {
                 labels: words(command, "labels").map { label($0) },
                 avoids: words(command, "avoids").map { label($0) }, isSpread: command.has("spread"))
             scheduler.refine(requirement(try command.first()), demand)
+        case "room":
+            scheduler.sentValueBytesMax = Int(try command.number(0))
+        case "held":
+            let counts = scheduler.heldValueCounts
+            output.append("\(counts.values) values, \(counts.copies) copies")
         case "strategy":
             guard let strategy = PlacementStrategy(rawValue: try command.first()) else {
                 throw ScenarioError("unknown strategy")
@@ -149,7 +154,7 @@ struct ScenarioWorld: ~Copyable {
     }
 
     private mutating func finish(_ command: Command) throws {
-        for name in try command.tasks(besides: ["final"]) {
+        for name in try command.tasks(besides: ["final", "held"]) {
             let task = try slot(name)
             let status = OutcomeStatus.allNamed[command.value("as") ?? "value"]
             let reason = OutcomeReason.allNamed[command.value("reason") ?? "none"]
@@ -162,7 +167,8 @@ struct ScenarioWorld: ~Copyable {
                 task: task, attempt: try attempt(task, command), worker: try holder(task, command),
                 status: status,
                 reason: reason, codec: codec, isRetryable: !command.has("final"),
-                ranMicroseconds: ran.wireMicroseconds)
+                ranMicroseconds: ran.wireMicroseconds,
+                valueBytes: UInt32(command.value("bytes") ?? "0") ?? 0, isHeld: command.has("held"))
             let verdict = scheduler.finish(report, now: now, into: &actions)
             if verdict != .committed { output.append("\(name): \(verdict)") }
         }
@@ -337,7 +343,8 @@ extension ScenarioWorld {
         case .accept(let session, let sequence): return "accept \(name(session)) up to \(sequence)"
         case .assign(let task, let attempt, let worker):
             let rank = scheduler.isCurrent(task) ? scheduler.rank(of: task) : 0
-            return "assign \(name(task))/\(attempt) to \(name(worker))\(devices(of: task))\(values(of: task))"
+            return "assign \(name(task))/\(attempt) to \(name(worker))\(devices(of: task))"
+                + values(of: task, to: worker)
                 + (rank == 0 ? "" : " rank \(rank)")
         case .retract(let task, let attempt, let worker):
             return "retract \(name(task))/\(attempt) from \(name(worker))"
@@ -349,6 +356,7 @@ extension ScenarioWorld {
         case .deliver(let task): return "deliver \(name(task))"
         case .notifyStarted(let task): return "notify started \(name(task))"
         case .forget(let task): return "forget \(name(task))"
+        case .dropValue(let task, let worker): return "drop value \(name(task)) on \(name(worker))"
         case .forgetSession(let worker, let session):
             return "forget session \(names[session] ?? "?") on \(name(worker))"
         case .drain(let worker): return "drain \(name(worker))"
@@ -361,12 +369,19 @@ extension ScenarioWorld {
         return names.isEmpty ? "" : " on \(names.joined(separator: ","))"
     }
 
-    private mutating func values(of task: TaskSlot) -> String {
+    /// A value that the worker holds is followed by `there`, one that it is sent to hold by `ahead`.
+    private mutating func values(of task: TaskSlot, to worker: WorkerSlot) -> String {
         var values: [TaskSlot] = []
         if scheduler.snapshot(of: task) != nil { scheduler.dependencies(of: task, into: &values) }
         if values.isEmpty { return "" }
         var names: [String] = []
-        for value in values { names.append(name(value)) }
+        for value in values {
+            switch scheduler.route(value, to: worker) {
+            case .withTask: names.append(name(value))
+            case .ahead: names.append("\(name(value)) ahead")
+            case .reference: names.append("\(name(value)) there")
+            }
+        }
         return " with \(names.joined(separator: ","))"
     }
 

@@ -168,7 +168,7 @@ struct VirtualCluster: ~Copyable {
             guard let session = scheduler.session(id.session) else { return }
             scheduler.absorb(
                 .released(session, first: id.sequence, count: 1), now: now, into: &actions)
-        case .accept, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain:
+        case .accept, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain, .dropValue:
             break
         }
     }

@@ -117,6 +117,15 @@ extension Placement {
         return .none
     }
 
+    /// The requirement's next task found room at a worker without a search.
+    mutating func endReservation(of requirement: UInt32, servedBy worker: UInt32) {
+        if reservations.isEmpty { return }
+        let reserved = reservation(of: requirement)
+        if reserved == .none { return }
+        cancelReservation(of: reserved)
+        if reserved == worker { servedByReservation = reserved }
+    }
+
     /// Of the first workers that could serve it, the one that holds the least.
     private mutating func reserve(_ requirement: UInt32, _ resources: Resources) {
         guard reservations.count < Limits.reservationsMax else { return }

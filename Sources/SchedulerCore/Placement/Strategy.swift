@@ -1,12 +1,18 @@
 // Which rule chooses the worker of the next task. Each rule is a file of this folder; `choose` is the only
 // place that knows them all. Whatever a rule prefers, a worker is given no more than it may hold.
 
+import TaskModel
+
 /// A rule for placing plain tasks. Tasks that ask for resources go where there is room (`RoomSearch`).
 package enum PlacementStrategy: String, CaseIterable, Sendable {
-    /// The worker with the least to do; work that waits there is taken back for idle workers.
+    /// A free worker that holds much of what the task depends on, else the worker with the least to do; work
+    /// that waits there is taken back for idle workers.
     case combined
     /// The worker with the least to do, and the task stays there.
     case leastLoaded = "least_loaded"
+    /// The worker that holds most of what the task depends on, free or not, else the one with the least to
+    /// do; the task stays there.
+    case locality
     /// The workers in turn, whatever they have to do; the task stays there.
     case roundRobin = "round_robin"
     /// The workers in turn; idle ones take from those that have work waiting.
@@ -16,7 +22,16 @@ package enum PlacementStrategy: String, CaseIterable, Sendable {
     var takesBack: Bool {
         switch self {
         case .combined, .workStealing: true
-        case .leastLoaded, .roundRobin: false
+        case .leastLoaded, .locality, .roundRobin: false
+        }
+    }
+
+    /// Bytes for whose sake a task goes where they are held; nil: it never does.
+    var localityBytesMin: UInt64? {
+        switch self {
+        case .combined: UInt64(Limits.localityBytesMin)
+        case .locality: 1
+        case .leastLoaded, .roundRobin, .workStealing: nil
         }
     }
 }
@@ -29,11 +44,18 @@ extension Scheduler {
             let worker = leastAlike(task, reach)
             if worker != .none { return worker }
         }
+        if let bytesMin = strategy.localityBytesMin {
+            let worker = nearest(task, bytesMin: bytesMin, strategy == .combined ? .freeSlot : reach)
+            if worker != .none {
+                placement.endReservation(of: requirement, servedBy: worker)
+                return worker
+            }
+        }
         guard demands.isPlain(requirement) else {
             return placement.room(for: requirement, demands.resources(requirement))
         }
         switch strategy {
-        case .combined, .leastLoaded:
+        case .combined, .leastLoaded, .locality:
             return placement.leastLoaded(requirement, reach)
         case .roundRobin, .workStealing:
             return placement.next(requirement, reach)
