@@ -20,9 +20,8 @@ extension ReceivedRecord {
         case .shutdown: return .shutdown
         case .retract, .stop: return nil
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
-            .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .drain, .greeting,
-            .ready,
-            .failed:
+            .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .drain, .value,
+            .forgetValues, .greeting, .ready, .failed:
             throw WireError("record \(type) on an executor's socket")
         }
     }

@@ -23,6 +23,8 @@ package enum RecordType: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case forgetSession = 54
     case forgetWorkerFunction = 55
     case drain = 56
+    case value = 57
+    case forgetValues = 58
     case greeting = 64
     case ready = 65
     case failed = 66
@@ -35,6 +37,8 @@ package struct Record: Hashable, Sendable, BitwiseCopyable {
     package static let headerBytes = 8
     /// Flag of a `stop`: the attempts' time is up, nobody cancelled them.
     package static let stopIsTimeout: UInt8 = 1
+    /// Flag of a `finished`: the worker keeps the value until it is told to forget it.
+    package static let valueIsHeld: UInt8 = 1
 
     package let type: RecordType
     package let flags: UInt8

@@ -258,6 +258,66 @@ import Wire
         }
     }
 
+    struct SentValueCase: Decodable, Sendable {
+        let session: UInt64
+        let sequence: UInt64
+        let payload: PayloadValue
+
+        var task: TaskID { TaskID(session: SessionID(session), sequence: sequence) }
+    }
+
+    @Test func `Values for a worker to keep`() throws {
+        try check("value", .value) { (value: SentValueCase, writer) in
+            writer.taskID(value.task)
+            value.payload.write(&writer)
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            let sent = try SentValue(decoding: &body)
+            try expectEqual(sent.task, value.task)
+            try expectMatch(value.payload, sent.payload, bytes)
+            return body.remaining
+        }
+    }
+
+    struct TaskList: Decodable, Sendable {
+        struct Entry: Decodable, Sendable {
+            let session: UInt64
+            let sequence: UInt64
+        }
+        let tasks: [Entry]
+
+        var ids: [TaskID] { tasks.map { TaskID(session: SessionID($0.session), sequence: $0.sequence) } }
+    }
+
+    @Test func `Values to forget`() throws {
+        try check("forgetValues", .forgetValues) { (value: TaskList, writer) in
+            writer.uint32(UInt32(value.tasks.count))
+            writer.uint32(0)
+            for task in value.ids { writer.taskID(task) }
+        } reading: { value, bytes, record in
+            var body = ByteReader(body: record, of: bytes)
+            try expectEqual(body.taskIDs(), value.ids)
+            return body.remaining
+        }
+    }
+
+    @Test func `A reference is read as it was written`() throws {
+        let task = TaskID(session: SessionID(7), sequence: 1 << 63 | 9)
+        let reference = ObjectReference(task, at: SessionID(.max), size: 1 << 33)
+        var writer = ByteWriter()
+        writer.reference(.neutral, reference)
+        try withSpan(writer.bytes) { bytes in
+            var reader = ByteReader(bytes)
+            let view = try reader.payload()
+            try expectEqual(view.form, .reference)
+            try expectEqual(view.codec, .neutral)
+            var body = ByteReader(bytes, at: view.inlineStart)
+            let read = try ObjectReference(decoding: &body)
+            try expectEqual(read, reference)
+            try expectEqual(read.task, task)
+        }
+    }
+
     /// Reads and writes all cases of a file. `reading` answers with the bytes that it left unread.
     private func check<Value: Decodable & Sendable>(
         _ file: String, _ type: RecordType, writing write: (Value, inout ByteWriter) -> Void,
@@ -297,6 +357,8 @@ private func readAsWhatItSays(_ bytes: RawSpan) throws {
         let head = try OutcomeHead(decoding: &body)
         for _ in 0..<head.parts { _ = try body.outcomePart() }
     case .started, .workerStarted, .returned, .retract, .stop: _ = try body.attempts()
+    case .value: _ = try SentValue(decoding: &body)
+    case .forgetValues: _ = try body.taskIDs()
     case .report, .greeting, .ready, .defineOptions:
         let count = try body.uint32("number of fields")
         try body.skip(4, "zero")

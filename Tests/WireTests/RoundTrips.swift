@@ -109,6 +109,15 @@ extension RoundTrip {
             writer.uint32(count)
             writer.uint32(0)
             writer.fields(try body.fields(count: count))
+        case .value:
+            let value = try SentValue(decoding: &body)
+            writer.taskID(value.task)
+            try payload(value.payload, frame, &writer)
+        case .forgetValues:
+            let tasks = try body.taskIDs()
+            writer.uint32(UInt32(tasks.count))
+            writer.uint32(0)
+            for task in tasks { writer.taskID(task) }
         case .accepted: writer.uint64(try body.uint64("sequence"))
         case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .cancel,
             .release, .drain, .failed, .shutdown, .devices:

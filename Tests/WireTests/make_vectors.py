@@ -41,6 +41,7 @@ from vector_bytes import (
     payload,
     record,
     submit,
+    tasks_body,
 )
 
 FOLDER = Path(__file__).parent / "Vectors"
@@ -259,6 +260,11 @@ def outcomes() -> None:
                 case("value", record(kind, outcome(base)), base),
                 case("exception", record(kind, outcome(failed), attachments=3), failed, attachments=3),
                 case("lost", record(kind, outcome(lost)), lost),
+                *(
+                    [case("held", record(kind, outcome(base), flags=1), base, flags=1)]
+                    if kind == "workerFinished"
+                    else []
+                ),
             ],
         )
 
@@ -318,6 +324,7 @@ def worker_records() -> None:
         "dependencies": [inline("neutral", b"\x2a"), attached("pickle"), NOTHING],
     }
     owner = joined | {"attempt": 3, "devices": 0x8000_0000_0000_0005, "counted": True}
+    referring = plain | {"dependencies": [REFERENCE, inline("raw", b"small"), REFERENCE]}
     write(
         "assign",
         [
@@ -330,8 +337,10 @@ def worker_records() -> None:
                 flags=3,
                 attachments=4,
             ),
+            case("of values that the worker has", record("assign", assign(referring)), referring),
         ],
     )
+    values()
     setup = {"session": SESSION, "function": 3, "arguments": inline("pickle", b"\x80\x05).")}
     body = struct.pack("<QII", SESSION, 3, 0) + payload(setup["arguments"])
     write("workerSetup", [case("inline", record("workerSetup", body), setup)])
@@ -341,6 +350,26 @@ def worker_records() -> None:
     body = struct.pack("<QI", SESSION, 4)
     write("forgetWorkerFunction", [case("one", record("forgetWorkerFunction", body), value)])
     write("drain", [case("empty", record("drain", b""), {})])
+
+
+def values() -> None:
+    small = {"session": SESSION, "sequence": 7, "payload": inline("neutral", b"\xc4\x02ab")}
+    large = {"session": OTHER, "sequence": 2**63 | 9, "payload": attached("pickle", 2)}
+    cases = []
+    for name, value, attachments in [("inline", small, 0), ("of a conversion, attached", large, 3)]:
+        body = struct.pack("<QQ", value["session"], value["sequence"]) + payload(value["payload"])
+        more = {"attachments": attachments} if attachments else {}
+        cases.append(case(name, record("value", body, attachments=attachments), value, **more))
+    write("value", cases)
+    two = {"tasks": [{"session": SESSION, "sequence": 7}, {"session": OTHER, "sequence": 2**64 - 1}]}
+    none: Json = {"tasks": []}
+    write(
+        "forgetValues",
+        [
+            case("two", record("forgetValues", tasks_body(two["tasks"])), two),
+            case("none", record("forgetValues", tasks_body([])), none),
+        ],
+    )
 
 
 def executor_records() -> None:

@@ -43,6 +43,8 @@ RECORDS = {
     "forgetSession": 54,
     "forgetWorkerFunction": 55,
     "drain": 56,
+    "value": 57,
+    "forgetValues": 58,
     "greeting": 64,
     "ready": 65,
     "failed": 66,
@@ -136,6 +138,11 @@ def attempts_body(attempts: list[Json]) -> bytes:
     for a in attempts:
         out += struct.pack("<QQII", a["session"], a["sequence"], a["attempt"], 0)
     return out
+
+
+def tasks_body(tasks: list[Json]) -> bytes:
+    out = struct.pack("<II", len(tasks), 0)
+    return out + b"".join(struct.pack("<QQ", t["session"], t["sequence"]) for t in tasks)
 
 
 def fields_body(fields: list[Json]) -> bytes:
