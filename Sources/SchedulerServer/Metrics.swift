@@ -13,6 +13,10 @@ struct ServerCounters: Hashable, BitwiseCopyable {
     var refused: UInt64 = 0
     /// Outcomes of tasks that nobody knows any more.
     var unknownOutcomes: UInt64 = 0
+    /// Bytes of values that went to workers for the tasks that depend on them, and those that need not go
+    /// because the worker had them.
+    var dependencyBytesSent: UInt64 = 0
+    var dependencyBytesSaved: UInt64 = 0
 }
 
 /// Hands the totals to swift-metrics once a second, as growth since the last time: the hot path adds to
@@ -39,6 +43,8 @@ struct SchedulerMeters {
     private let malformed = Counter(label: "isthmus_malformed_total")
     private let sessionsRefused = Counter(label: "isthmus_sessions_refused_total")
     private let workersLost = Counter(label: "isthmus_workers_lost_total")
+    private let dependencyBytesSent = Counter(label: "isthmus_dependency_bytes_sent_total")
+    private let dependencyBytesSaved = Counter(label: "isthmus_dependency_bytes_saved_total")
     private let waitingTasks = Gauge(label: "isthmus_tasks_unfinished")
     private let workers = Gauge(label: "isthmus_workers")
     private let clients = Gauge(label: "isthmus_clients")
@@ -74,6 +80,8 @@ struct SchedulerMeters {
         malformed.increment(by: total.malformed &- reported.malformed)
         sessionsRefused.increment(by: total.sessionsRefused &- reported.sessionsRefused)
         workersLost.increment(by: total.workersLost &- reported.workersLost)
+        dependencyBytesSent.increment(by: total.dependencyBytesSent &- reported.dependencyBytesSent)
+        dependencyBytesSaved.increment(by: total.dependencyBytesSaved &- reported.dependencyBytesSaved)
         waitingTasks.record(unfinished)
         self.workers.record(workers)
         self.clients.record(clients)
@@ -102,6 +110,8 @@ extension SchedulerLoop {
         total.malformed = counters.malformed &+ transport.malformed
         total.sessionsRefused = counters.sessionsRefused &+ transport.refused
         total.workersLost = counters.workersLost
+        total.dependencyBytesSent = counters.dependencyBytesSent
+        total.dependencyBytesSaved = counters.dependencyBytesSaved
         total.turns = counters.turns
         return total
     }

@@ -100,6 +100,8 @@ final class WorkerPeer {
     /// Lists that leave as one record each at the end of the turn.
     var retracts: [AttemptID] = []
     var stops: [AttemptID] = []
+    /// Tasks whose values it need not hold any longer.
+    var forgottenValues: [TaskID] = []
     var isDirty = false
 
     init(

@@ -56,6 +56,7 @@ struct SchedulerLoop: ~Copyable {
     /// Used again and again, so that the loop does not allocate.
     var sequences: [UInt64] = []
     var dependencies: [TaskSlot] = []
+    var routes: [ValueRoute] = []
 
     init(
         configuration: SchedulerConfiguration, acceptor: Acceptor, mailbox: Mailbox<ControlRequest>,

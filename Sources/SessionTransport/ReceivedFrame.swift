@@ -1,5 +1,5 @@
 package import Wire
-internal import ZeroMQ
+package import ZeroMQ
 
 /// A frame and its attachments as they came from the socket. Whoever keeps a payload keeps this object:
 /// the bytes are never copied. Belongs to the thread of its loop.
@@ -27,8 +27,8 @@ package final class ReceivedFrame {
             ? try frame.withBytes(body) : try attachments[part - 1].message.withBytes(body)
     }
 
-    /// Another owner of the same bytes.
-    func share(part: Int) -> MessagePart {
+    /// Another owner of the same bytes, which outlives the frame; for the same thread.
+    package func share(part: Int) -> MessagePart {
         if part > 0 { return attachments[part - 1] }
         var copy = Message()
         copy.share(frame)

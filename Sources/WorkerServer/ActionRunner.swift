@@ -57,6 +57,7 @@ extension WorkerLoop {
 
     func release(_ slot: AttemptSlot) {
         payloads[Int(slot.index)].frame = nil
+        payloads[Int(slot.index)].values = []
         sessions.release(payloads[Int(slot.index)].function)
     }
 
@@ -74,6 +75,10 @@ extension WorkerLoop {
         for setup in session.setups[first...] {
             sendFunction(setup.function, to: process)
             setup.record.write(to: &process.output)
+        }
+        guard payload.values.isEmpty else {
+            process.output.write(payload.record, of: frame, with: payload.values)
+            return
         }
         frame.withBytes(of: 0) { process.output.tail.raw($0.extracting(payload.record.whole)) }
         for attachment in 0..<payload.record.attachments {

@@ -98,7 +98,8 @@ extension WorkerLoop {
             }
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
             .outcome, .started, .workerStarted, .report, .function, .assign, .retract, .stop, .workerSetup,
-            .forgetSession, .forgetWorkerFunction, .drain, .greeting, .shutdown, .devices:
+            .forgetSession, .forgetWorkerFunction, .drain, .value, .forgetValues, .greeting, .shutdown,
+            .devices:
             throw WireError("an executor does not send \(record.type)")
         }
     }
@@ -119,7 +120,7 @@ extension WorkerLoop {
     // MARK: Results
 
     private func finished(_ record: ExecutorRecord, of process: ExecutorProcess) throws(WireError) {
-        var head = try process.input.withBody(record) { (body) throws(WireError) in
+        var (head, value) = try process.input.withBody(record) { (body) throws(WireError) in
             try checkedHead(body, attachments: record.attachments.count)
         }
         let ran: Interval? =
@@ -142,7 +143,8 @@ extension WorkerLoop {
         guard let link = connector?.link, let session = connector?.session else { return }
         head.worker = session
         finishedCounter.increment()
-        link.beginRecord(.workerFinished)
+        let isHeld = head.status == .value && value.map { hold($0, of: record, head, process) } ?? false
+        link.beginRecord(.workerFinished, flags: isHeld ? Record.valueIsHeld : 0)
         link.writer.outcomeHead(head)
         process.input.withBody(record) { body in
             link.writer.raw(body.extracting(OutcomeHead.bytes..<body.byteCount))
@@ -153,15 +155,22 @@ extension WorkerLoop {
 
     /// Checks all of an outcome, for code of a user's task could have written it, and the scheduler would
     /// blame this worker.
-    private func checkedHead(_ body: RawSpan, attachments: Int) throws(WireError) -> OutcomeHead {
+    private func checkedHead(
+        _ body: RawSpan, attachments: Int
+    ) throws(WireError) -> (OutcomeHead, value: ValuePlace?) {
         var reader = ByteReader(body)
         let head = try OutcomeHead(decoding: &reader)
         var owned = 0
-        for _ in 0..<head.parts { owned += try reader.outcomePart().payload.attachments }
+        var value: ValuePlace?
+        for _ in 0..<head.parts {
+            let part = try reader.outcomePart()
+            if part.kind == .value { value = ValuePlace(payload: part.payload, firstAttachment: owned) }
+            owned += part.payload.attachments
+        }
         guard owned == attachments, reader.remaining == 0 else {
             throw WireError("an outcome with \(attachments) attachments, of which its parts name \(owned)")
         }
-        return head
+        return (head, value)
     }
 
     // MARK: Ends

@@ -2,6 +2,7 @@ import Posix
 import SessionTransport
 import TaskModel
 import Wire
+import ZeroMQ
 
 /// Bytes on their way into an executor's socket. Small ones are collected and written once per turn of the
 /// loop; attachments are written from the frame that they arrived in.
@@ -12,6 +13,7 @@ struct ExecutorOutput: ~Copyable {
     private enum Piece {
         case bytes([UInt8])
         case part(ReceivedFrame, Int)
+        case shared(MessagePart)
     }
 
     /// Attachments below this are cheaper to copy than to write on their own.
@@ -37,6 +39,27 @@ struct ExecutorOutput: ~Copyable {
         pieces.append(.part(frame, part))
     }
 
+    /// Appends a part of a held value in the same way.
+    mutating func attach(_ part: HeldValue.Part) {
+        tail.uint64(UInt64(part.byteCount))
+        switch part {
+        case .made(let bytes):
+            if bytes.count <= Self.copiedBytesMax {
+                tail.raw(bytes)
+            } else {
+                seal()
+                pieces.append(.bytes(bytes))
+            }
+        case .sent(let part):
+            if part.message.count <= Self.copiedBytesMax {
+                part.message.withBytes { tail.raw($0) }
+            } else {
+                seal()
+                pieces.append(.shared(part))
+            }
+        }
+    }
+
     /// The tail so far becomes a piece, so that something else can follow it.
     private mutating func seal() {
         guard tail.count > 0 else { return }
@@ -59,6 +82,11 @@ struct ExecutorOutput: ~Copyable {
                 guard try unsafe write(bytes.span.bytes, into: socket) else { return false }
             case .part(let frame, let part):
                 let complete = try frame.withBytes(of: part) { (bytes) throws(PosixError) in
+                    try write(bytes, into: socket)
+                }
+                guard complete else { return false }
+            case .shared(let part):
+                let complete = try part.message.withBytes { (bytes) throws(PosixError) in
                     try write(bytes, into: socket)
                 }
                 guard complete else { return false }

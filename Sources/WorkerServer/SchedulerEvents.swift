@@ -54,6 +54,7 @@ extension WorkerLoop {
         reportAt = .distantFuture
         core.absorb(.expelled, now: now, into: &actions)
         for session in sessions.liveSessions { sessions.forget(session) }
+        heldValues.removeAll()
         restartAt = now + delay
         if case .leaving = stage { stage = .ended }
     }
@@ -103,6 +104,14 @@ extension WorkerLoop {
             let session = SessionID(try read(record, of: frame).session)
             core.absorb(.sessionForgotten(session), now: now, into: &actions)
             sessions.forget(session)
+            heldValues.forget(session)
+        case .value: try hold(record, of: frame)
+        case .forgetValues:
+            let tasks = try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+                var reader = ByteReader(bytes.extracting(record.body))
+                return try reader.taskIDs()
+            }
+            for task in tasks { heldValues.forget(task) }
         case .forgetWorkerFunction:
             let (session, function) = try read(record, of: frame)
             sessions.forget(function, in: SessionID(session))
@@ -138,6 +147,13 @@ extension WorkerLoop {
             writeOutcome(attempt, .lost, .initializerFailed, words, parts: [])
             return
         }
+        guard let values = try referredValues(assignment, record, of: frame) else {
+            writeOutcome(
+                attempt, .lost, .malformed,
+                "Attempt \(attempt) refers to a value that worker \(configuration.name) does not hold, so it "
+                    + "was not run; are scheduler and worker of one release?", parts: [])
+            return
+        }
         let function = sessions.place(of: assignment.function, in: attempt.task.session) {
             core.addFunction()
         }
@@ -152,7 +168,7 @@ extension WorkerLoop {
             return
         }
         sessions.retain(function)
-        let payload = AttemptPayload(frame: frame, record: record, function: function)
+        let payload = AttemptPayload(frame: frame, record: record, function: function, values: values)
         if Int(slot.index) < payloads.count {
             payloads[Int(slot.index)] = payload
         } else {

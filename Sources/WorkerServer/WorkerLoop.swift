@@ -21,6 +21,8 @@ struct AttemptPayload {
     var record: Record
     /// Place of its function in the `SessionTable`.
     var function: Int
+    /// What its references stand for, in order.
+    var values: [HeldValue] = []
 }
 
 /// The worker's one thread: polls the scheduler's connection, the executors' sockets and ends, and the
@@ -50,6 +52,7 @@ final class WorkerLoop {
     var lives: UInt32 = 0
     var payloads: [AttemptPayload] = []
     var sessions = SessionTable()
+    var heldValues = HeldValues()
     var actions: [Action] = []
     var letters: [WorkerLetter] = []
     var stage = Stage.warming

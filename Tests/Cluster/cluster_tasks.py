@@ -18,6 +18,22 @@ def double(value: int) -> int:
     return 2 * value
 
 
+def repeated(letter: str, count: int) -> bytes:
+    """So many megabytes of one letter."""
+    return letter.encode() * (count << 20)
+
+
+def next_letter(value: bytes) -> bytes:
+    """As large, of the next letter; fails where the value is not of one letter throughout."""
+    assert value.count(value[:1]) == len(value)
+    return bytes([value[0] + 1]) * len(value)
+
+
+def count_after(seconds: float, value: bytes, number: int) -> int:
+    time.sleep(seconds)
+    return len(value) + number
+
+
 def pid(_: Any = None) -> int:
     return os.getpid()
 

@@ -159,6 +159,8 @@ import Wire
         client.submit(1)
         client.submit(2)
         client.submit(3, after: [2, 1], [99])
+        // Nobody else can ask for them again, so the worker need not hold them.
+        client.release(1, count: 2)
         try client.peer.flush()
         for value in [[11, 12], large] {
             let assignment = try worker.assignment()
@@ -181,6 +183,7 @@ import Wire
         let count = 300
         for sequence in 1...count { client.submit(UInt64(sequence)) }
         client.submit(UInt64(count + 1), after: (1...count).map { UInt64($0) })
+        client.release(1, count: UInt64(count))
         try client.peer.flush()
         for _ in 1...count {
             let assignment = try worker.assignment()

@@ -176,9 +176,9 @@ struct TestWorker {
     func finish(
         _ assignment: TestAssignment, status: OutcomeStatus = .value, reason: OutcomeReason = .none,
         codec: Codec = .pickle, _ value: [UInt8], output: [UInt8]? = nil, detail: String = "",
-        summary: [UInt8]? = nil
+        summary: [UInt8]? = nil, held: Bool = false
     ) {
-        peer.link.beginRecord(.workerFinished)
+        peer.link.beginRecord(.workerFinished, flags: held ? Record.valueIsHeld : 0)
         var head = OutcomeHead(
             attempt: assignment.head.attempt, status: status, reason: reason,
             parts: 1 + (output == nil ? 0 : 1) + (summary == nil ? 0 : 1), worker: peer.session,

@@ -13,6 +13,8 @@ struct HeardOutcome {
     let head: OutcomeHead
     let detail: String
     let parts: [OutcomePart: [UInt8]]
+    /// The worker keeps the value.
+    let isHeld: Bool
 
     var text: String { String(decoding: parts[.value] ?? [], as: UTF8.self) }
 }
@@ -145,7 +147,8 @@ final class Harness {
                     : bytes.copied(part.payload.inline)
                 next += part.payload.attachments
             }
-            return HeardOutcome(head: head, detail: detail, parts: parts)
+            return HeardOutcome(
+                head: head, detail: detail, parts: parts, isHeld: record.flags & Record.valueIsHeld != 0)
         }
     }
 
@@ -155,7 +158,7 @@ final class Harness {
         try await wait("the worker to join") { session != nil }
     }
 
-    private var link: OutgoingLink {
+    var link: OutgoingLink {
         guard let session, let link = acceptor.link(session) else { preconditionFailure("not joined") }
         return link
     }

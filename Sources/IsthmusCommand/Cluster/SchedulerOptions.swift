@@ -39,7 +39,7 @@ struct SchedulerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How workers are chosen: combined, least_loaded, round_robin or work_stealing.",
+            "How workers are chosen: combined, least_loaded, locality, round_robin or work_stealing.",
             valueName: "strategy"))
     var placement = "combined"
 

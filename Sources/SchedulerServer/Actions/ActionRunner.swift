@@ -55,6 +55,9 @@ extension SchedulerLoop {
             markDirty(client)
         case .forget(let task):
             forget(task)
+        case .dropValue(let task, let slot):
+            guard let worker = peers.worker(slot) else { return }
+            forgetValue(of: tasks[task].id, on: worker)
         case .forgetSession(let slot, let session):
             guard let worker = peers.worker(slot) else { return }
             worker.link.beginRecord(.forgetSession)
@@ -82,6 +85,12 @@ extension SchedulerLoop {
     private mutating func forget(_ task: TaskSlot) {
         releaseArguments(of: task)
         tasks.remove(task)
+    }
+
+    /// The worker is told at the end of the turn, or earlier if it needs the room.
+    mutating func forgetValue(of task: TaskID, on worker: WorkerPeer) {
+        worker.forgottenValues.append(task)
+        markDirty(worker)
     }
 
     // MARK: Lists
@@ -125,6 +134,7 @@ extension SchedulerLoop {
             worker.isDirty = false
             Self.send(.retract, &worker.retracts, over: worker.link)
             Self.send(.stop, &worker.stops, over: worker.link)
+            forgetValues(on: worker)
         }
         dirtyWorkers.removeAll(keepingCapacity: true)
     }

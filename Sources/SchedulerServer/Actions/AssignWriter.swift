@@ -23,6 +23,7 @@ extension SchedulerLoop {
                 return
             }
             plan = planned
+            sendAhead(to: worker)
         }
         introduce(entry.function, of: client, to: worker)
         if function.kind == .python, !client.setups.isEmpty { setUp(client, on: worker) }
@@ -46,7 +47,8 @@ extension SchedulerLoop {
             link.writer.inlinePayload(.neutral, ConversionFunction.arguments)
         }
         for (position, dependency) in dependencies.enumerated() {
-            appendValue(of: dependency, attached: plan.attached.contains(position), to: link)
+            appendValue(
+                of: dependency, at: position, attached: plan.attached.contains(position), to: worker)
         }
         link.endRecord()
     }
@@ -114,49 +116,7 @@ extension SchedulerLoop {
     }
 }
 
-/// Which values travel as attachments although they came inline, because the record would grow too large.
-struct DependencyPlan {
-    var attached: Set<Int> = []
-}
-
 extension SchedulerLoop {
-    /// Inline bytes of one record: a frame that holds it must stay below `Limits.frameBytesAcceptedMax`.
-    private static var inlineDependencyBytesMax: Int { Limits.frameBytesAcceptedMax / 2 }
-
-    /// nil: the values do not fit into one record.
-    private func planDependencies(besides submission: StoredRecord?) -> DependencyPlan? {
-        var plan = DependencyPlan()
-        var inline = Int(submission?.bodyCount ?? 0) + dependencies.count * PayloadView.headerBytes
-        var attachments = Int(submission?.attachments ?? 0)
-        for (position, dependency) in dependencies.enumerated() {
-            guard let value = tasks[dependency].outcome?.value()?.payload else { continue }
-            attachments += value.attachments
-            if value.form == .inline, inline + value.inlineCount > Self.inlineDependencyBytesMax {
-                plan.attached.insert(position)
-                attachments += 1
-            } else {
-                inline += value.inlineCount
-            }
-        }
-        let fits =
-            inline <= Limits.frameBytesAcceptedMax - Limits.frameBytesMax
-            && attachments <= Limits.attachmentsPerRecordMax
-        return fits ? plan : nil
-    }
-
-    private func appendValue(of dependency: TaskSlot, attached: Bool, to link: OutgoingLink) {
-        guard let outcome = tasks[dependency].outcome, let value = outcome.value() else {
-            link.writer.emptyPayload()
-            return
-        }
-        if attached {
-            link.writer.payloadHeader(value.payload.codec, .attached, count: 0)
-            link.attach(outcome.frame.withBytes(of: 0) { $0.copied(value.payload.inline) })
-        } else {
-            link.appendPayload(value.payload, of: outcome.frame, firstAttachment: value.firstAttachment)
-        }
-    }
-
     /// Ends an attempt that cannot be sent, as if its worker had refused it.
     private mutating func refuse(_ task: TaskSlot, _ attempt: UInt32, at worker: WorkerPeer) {
         let report = AttemptReport(

@@ -55,6 +55,9 @@ package struct SchedulerCounters: Hashable, Sendable {
     package var malformed: UInt64 = 0
     package var sessionsRefused: UInt64 = 0
     package var workersLost: UInt64 = 0
+    /// Bytes of values that went to workers for tasks that depend on them, and those that workers had.
+    package var dependencyBytesSent: UInt64 = 0
+    package var dependencyBytesSaved: UInt64 = 0
     package var turns: UInt64 = 0
 
     package init() {}

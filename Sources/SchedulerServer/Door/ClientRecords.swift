@@ -54,8 +54,8 @@ extension SchedulerLoop {
             try Self.expectEnd(body, record, attachments: arguments.attachments)
             try setUp(number, StoredRecord(record, of: frame), of: client)
         case .accepted, .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .function,
-            .assign, .retract, .stop, .workerSetup, .forgetSession, .forgetWorkerFunction, .drain, .greeting,
-            .ready, .failed, .shutdown, .devices:
+            .assign, .retract, .stop, .workerSetup, .forgetSession, .forgetWorkerFunction, .drain, .value,
+            .forgetValues, .greeting, .ready, .failed, .shutdown, .devices:
             throw WireError("a client does not send records of type \(record.type)")
         }
     }

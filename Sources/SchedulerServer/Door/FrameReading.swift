@@ -74,7 +74,14 @@ extension SchedulerLoop {
         }
     }
 
-    /// Size of a payload, wherever its bytes are.
+    /// Size of one payload of several; `firstAttachment` is the index of its first one in the frame.
+    static func byteCount(_ payload: PayloadView, firstAttachment: Int, in frame: ReceivedFrame) -> Int {
+        var count = payload.inlineCount
+        for index in 0..<payload.attachments { count += frame.byteCount(of: 1 + firstAttachment + index) }
+        return count
+    }
+
+    /// Size of a record's only payload, wherever its bytes are.
     static func byteCount(_ payload: PayloadView, of record: Record, in frame: ReceivedFrame) -> Int {
         var count = payload.inlineCount
         for attachment in 0..<record.attachments {

@@ -30,7 +30,8 @@ extension SchedulerLoop {
             try report(record, bytes, from: worker)
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
             .outcome, .started, .function, .assign, .retract, .stop, .workerSetup, .forgetSession,
-            .forgetWorkerFunction, .drain, .greeting, .ready, .failed, .shutdown, .devices:
+            .forgetWorkerFunction, .drain, .value, .forgetValues, .greeting, .ready, .failed, .shutdown,
+            .devices:
             throw WireError("a worker does not send records of type \(record.type)")
         }
     }
@@ -49,25 +50,33 @@ extension SchedulerLoop {
         let head = try OutcomeHead(decoding: &body)
         var attachments = 0
         var codec = Codec.raw
+        var valueBytes = 0
         var hasOutput = false
         for _ in 0..<head.parts {
             let part = try body.outcomePart()
+            let first = attachments
             attachments += part.payload.attachments
+            guard attachments <= record.attachments else { break }
             switch part.kind {
-            case .value: codec = part.payload.codec
+            case .value:
+                codec = part.payload.codec
+                valueBytes = Self.byteCount(
+                    part.payload, firstAttachment: record.firstAttachment + first, in: frame)
             case .standardOutput, .standardError, .log, .traceback: hasOutput = true
             case .exceptionSummary: break
             }
         }
         try Self.expectEnd(body, record, attachments: attachments)
+        let isHeld = head.status == .value && record.flags & Record.valueIsHeld != 0
         guard let task = core.task(head.attempt.task) else {
             counters.unknownOutcomes &+= 1
+            if isHeld { forgetValue(of: head.attempt.task, on: worker) }
             return
         }
         let report = AttemptReport(
             task: task, attempt: head.attempt.number, worker: worker.slot, status: head.status,
             reason: head.reason, codec: codec, isRetryable: isRetryable(head, record, of: frame, task),
-            ranMicroseconds: head.ranMicroseconds)
+            ranMicroseconds: head.ranMicroseconds, valueBytes: UInt32(clamping: valueBytes), isHeld: isHeld)
         let submitted = core.submitted(task)
         switch core.finish(report, now: now, into: &actions) {
         case .committed:

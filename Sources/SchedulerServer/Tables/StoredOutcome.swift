@@ -53,6 +53,11 @@ extension StoredRecord {
         }
     }
 
+    /// Size of a value.
+    func byteCount(of value: (payload: PayloadView, firstAttachment: Int)) -> Int {
+        SchedulerLoop.byteCount(value.payload, firstAttachment: value.firstAttachment, in: frame)
+    }
+
     /// The words of an outcome for a person.
     func detail() -> String {
         withBody { (body, bytes) throws(WireError) in

@@ -54,6 +54,19 @@ def brimful(attempt: bytes, size: int) -> bytes:
     return record(FINISHED, body, [bytes(size), bytes(65600), bytes(65600)])
 
 
+def dependencies(body: bytes, parts: list[bytes]) -> list[bytes]:
+    """The values that came with an attempt; the bytes of each are one, with its buffers behind them."""
+    left, offset, values = list(parts), 40, []
+    for _ in range(1 + struct.unpack_from("<I", body, 36)[0]):
+        _, form, buffers, size = struct.unpack_from("<BBHI", body, offset)
+        value = left.pop(0) if form == 2 else body[offset + 8 : offset + 8 + size]
+        values.append(value + b"".join(left.pop(0) for _ in range(buffers)))
+        offset += 8 + size
+        if form == 3:
+            raise ValueError("no executor follows a reference")
+    return values[1:]
+
+
 class Executor:
     """One life."""
 
@@ -132,11 +145,13 @@ class Executor:
         arguments = parts[0] if form == 2 else body[48 : 48 + size]
         words = arguments[:200].decode("latin-1").split()
         verb = words[0] if words else ""
-        if verb in {"pid", "seen"}:
-            text = str(os.getpid()) if verb == "pid" else ",".join(self.seen)
-            self.send(outcome(attempt, text.encode()))
-        elif verb == "environment":
-            self.send(outcome(attempt, repr(os.environ.get(words[1])).encode()))
+        if verb in {"pid", "seen", "join", "environment"}:
+            values = {
+                "pid": [str(os.getpid()).encode()],
+                "seen": [",".join(self.seen).encode()],
+                "environment": [repr(os.environ.get(words[-1])).encode()],
+            }
+            self.send(outcome(attempt, b"|".join(values.get(verb) or dependencies(body, parts))))
         elif verb == "exit":
             print("my last words", flush=True)
             os._exit(int(words[1]))
