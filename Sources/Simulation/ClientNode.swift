@@ -134,8 +134,8 @@ final class ClientNode: Node {
             guard tasks.indices.contains(place), !tasks[place].hasOutcome else { return }
             tasks[place].hasOutcome = true
             if !tasks[place].isReleased { unfinished -= 1 }
-        case .submit, .cancel, .release, .assign, .retract, .stop, .forgetSession, .drain, .finished,
-            .workerStarted, .returned, .draining:
+        case .submit, .cancel, .release, .assign, .retract, .stop, .forgetSession, .drain, .value,
+            .forgetValues, .finished, .workerStarted, .returned, .draining:
             preconditionFailure("no scheduler says this to a client")
         }
     }

@@ -11,6 +11,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     case affinity, antiAffinity, unservable
     // Of contests; see `Contest.Kind`.
     case fairShares, newcomer, aging, urgentFirst, largeTask, spread
+    /// Large values on each of their routes.
+    case valueReferred, valueSentAhead, valueSentWithTask
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less

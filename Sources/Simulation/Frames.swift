@@ -56,6 +56,8 @@ enum Record {
     case stop(AttemptID)
     case forgetSession(SessionID)
     case drain
+    case value(TaskID, Token, bytes: UInt32)
+    case forgetValues([TaskID])
     // From a worker.
     case finished(Report)
     case workerStarted(AttemptID)
@@ -93,14 +95,16 @@ struct Assignment {
     struct Input: BitwiseCopyable {
         /// The task that the value stands for, not the conversion that it may have gone through.
         let task: TaskID
-        let value: Token
+        var value: Token
+        /// The worker has the value, of this very task: it is to take its own.
+        var reference: TaskID?
     }
 
     let attempt: AttemptID
     let spec: TaskSpec
     /// Turns its one input into neutral form.
     let isConversion: Bool
-    let inputs: [Input]
+    var inputs: [Input]
     let rank: Int8
     /// Of its worker, a bit each.
     let devices: UInt64
@@ -115,4 +119,7 @@ struct Report: BitwiseCopyable {
     var value: Token?
     var codec: Codec
     var ran: Interval
+    var valueBytes: UInt32 = 0
+    /// The worker keeps the value.
+    var isHeld = false
 }

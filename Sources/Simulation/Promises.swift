@@ -19,7 +19,7 @@ extension Auditor {
             case .recordDispatched: task.dispatchesStored += 1
             case .recordEnded: task.isEndStored = true
             case .accept, .assign, .retract, .stop, .conclude, .deliver, .notifyStarted, .forget,
-                .forgetSession, .drain:
+                .dropValue, .forgetSession, .drain:
                 preconditionFailure("not an entry of the store")
             }
         }

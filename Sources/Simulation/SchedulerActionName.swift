@@ -3,7 +3,7 @@ import SchedulerCore
 /// The cases of the scheduler core's `Action` and of its store entries.
 enum SchedulerActionName: UInt8, CaseIterable {
     case recordSubmitted, recordDispatched, recordEnded, accept, assign, retract, stop, conclude, deliver
-    case notifyStarted, forget, forgetSession, drain
+    case notifyStarted, forget, dropValue, forgetSession, drain
 
     init(_ action: Action) {
         switch action {
@@ -18,6 +18,7 @@ enum SchedulerActionName: UInt8, CaseIterable {
         case .deliver: self = .deliver
         case .notifyStarted: self = .notifyStarted
         case .forget: self = .forget
+        case .dropValue: self = .dropValue
         case .forgetSession: self = .forgetSession
         case .drain: self = .drain
         }

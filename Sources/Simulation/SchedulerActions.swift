@@ -36,6 +36,9 @@ extension SchedulerNode {
             touch(client)
         case .forget(let task):
             slab[task] = nil
+        case .dropValue(let task, let slot):
+            guard let row = slab[task], let worker = worker(slot) else { return }
+            forgetValue(of: row.id, on: worker)
         case .forgetSession(let worker, let session):
             send(.forgetSession(session), last: false, to: worker)
         case .drain(let worker):
@@ -89,8 +92,7 @@ extension SchedulerNode {
             guard let producer = slab[dependency], let value = producer.value else {
                 return world.complain("a task is assigned without the value of a dependency", row.id)
             }
-            let source = core.conversionSource(of: dependency).flatMap { slab[$0] } ?? producer
-            inputs.append(Assignment.Input(task: source.id, value: value))
+            inputs.append(input(dependency, producer, value, to: slot, worker))
         }
         let assignment = Assignment(
             attempt: AttemptID(task: row.id, number: attempt), spec: row.spec,
@@ -112,6 +114,7 @@ extension SchedulerNode {
         var spec = TaskSpec()
         spec.function = Workload.conversionFunction
         spec.codec = .neutral
+        spec.valueBytes = core.conversionSource(of: task).flatMap { slab[$0] }?.spec.valueBytes ?? 0
         slab[task] = Slab.Row(id: id, client: session, spec: spec)
     }
 

@@ -183,8 +183,8 @@ extension SchedulerNode {
             core.absorb(.cancelRequested(task, alsoRunning: alsoRunning), now: now, into: &actions)
         case .release(let first, let count):
             core.absorb(.released(client, first: first, count: count), now: now, into: &actions)
-        case .accepted, .outcome, .started, .assign, .retract, .stop, .forgetSession, .drain, .finished,
-            .workerStarted, .returned, .draining:
+        case .accepted, .outcome, .started, .assign, .retract, .stop, .forgetSession, .drain, .value,
+            .forgetValues, .finished, .workerStarted, .returned, .draining:
             preconditionFailure("no client says this")
         }
     }
@@ -240,7 +240,7 @@ extension SchedulerNode {
             world.auditor.drained(entry.session)
             core.absorb(.workerDraining(worker), now: now, into: &actions)
         case .submit, .cancel, .release, .accepted, .outcome, .started, .assign, .retract, .stop,
-            .forgetSession, .drain:
+            .forgetSession, .drain, .value, .forgetValues:
             preconditionFailure("no worker says this")
         }
     }
@@ -253,7 +253,10 @@ extension SchedulerNode {
             "scheduler: attempt \(attempt.number) ended: \(report.status) \(report.reason)"
         }
         world.auditor.reportArrived(report, from: entry.session)
-        guard let task = core.task(attempt.task) else { return }
+        guard let task = core.task(attempt.task) else {
+            if report.isHeld { forgetValue(of: attempt.task, on: entry) }
+            return
+        }
         let verdict = core.finish(
             AttemptReport(report, of: slab[task]?.spec, task: task, worker: worker), now: now, into: &actions)
         switch verdict {

@@ -17,7 +17,8 @@ extension AttemptReport {
         self.init(
             task: task, attempt: report.attempt.number, worker: worker, status: report.status,
             reason: report.reason, codec: report.codec, isRetryable: spec?.isRetryable ?? true,
-            ranMicroseconds: report.ran.wireMicroseconds)
+            ranMicroseconds: report.ran.wireMicroseconds, valueBytes: report.valueBytes,
+            isHeld: report.isHeld)
     }
 }
 

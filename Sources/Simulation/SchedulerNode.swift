@@ -38,6 +38,7 @@ final class SchedulerNode: Node {
     func begin(_ setting: Setting) {
         policy = setting.policy
         core.dropsPerTurnMax = setting.dropsPerTurnMax
+        core.sentValueBytesMax = setting.heldValuesBytesMax / 2
         core.strategy = setting.strategy
         core.unservableGrace = setting.unservableGrace
     }
@@ -137,6 +138,7 @@ final class SchedulerNode: Node {
             }
             entry.link.outgoing += entry.late
             entry.late.removeAll(keepingCapacity: true)
+            forgetValues(entry)
         }
         if !isWaiting { acceptDue = .distantFuture }
     }
@@ -227,6 +229,8 @@ final class SchedulerNode: Node {
             return "the scheduler still knows \(status.waiting) waiting, \(status.ready) ready, "
                 + "\(status.held) held and \(status.kept) kept tasks"
         }
+        let values = core.heldValueCounts.values
+        if values > 0 { return "the scheduler still counts with \(values) large values" }
         if slab.count > 0 { return "the scheduler still keeps the payloads of \(slab.count) tasks" }
         if status.sessions > 0, world.isClosing { return "\(status.sessions) client sessions are still open" }
         if core.indexPages > 0, world.isClosing { return "\(core.indexPages) pages of sequences are in use" }
@@ -256,10 +260,12 @@ final class SchedulerEntry {
     var acceptedSent: UInt64 = 0
     /// Leave behind everything else of the turn.
     var late: [Record] = []
+    /// The same for values that a worker need not hold.
+    var forgottenValues: [TaskID] = []
     /// Outcomes that wait until the link takes more.
     var deferred: [TaskSlot] = []
 
-    var hasMail: Bool { !link.outgoing.isEmpty || !late.isEmpty }
+    var hasMail: Bool { !link.outgoing.isEmpty || !late.isEmpty || !forgottenValues.isEmpty }
 
     init(_ session: SessionID, node: Int, link: consuming Link) {
         self.session = session

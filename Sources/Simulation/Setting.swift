@@ -10,6 +10,7 @@ enum Feature: UInt8, CaseIterable, BitwiseCopyable {
     case backoff, deadlines
     case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
     case resources, scarceCpus, labels, spread, unservable, contest
+    case largeValues
 }
 
 struct Setting {
@@ -32,6 +33,8 @@ struct Setting {
     var policy = SessionPolicy()
     /// Steps in which the scheduler drops what a closed session had.
     let dropsPerTurnMax: Int
+    /// What each worker may hold of values.
+    let heldValuesBytesMax: Int
 
     init(nodes: Int, random: inout RandomNumbers) {
         features = Feature.allCases.map { _ in random.happens(500) }
@@ -50,6 +53,7 @@ struct Setting {
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
         durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }
         dropsPerTurnMax = random.element(of: [1, 7, Limits.dropsPerTurnMax])
+        heldValuesBytesMax = random.element(of: [1_000_000, 8_000_000, Limits.heldValuesBytesMax])
         if has(.smallWindows) {
             policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
             policy.acknowledgeFrames = random.element(of: [1, 4])

@@ -33,5 +33,7 @@ struct TaskSpec: BitwiseCopyable {
     var deadline: UInt32 = 0
     var isIdempotent = true
     var priority: Int8 = 0
+    /// Size of its value.
+    var valueBytes: UInt32 = 0
     var wish = Wish()
 }

@@ -226,7 +226,7 @@ final class VirtualExecutor {
         guard let running else { return }
         let report = Report(
             attempt: running.attempt, status: status, reason: reason, value: value, codec: codec,
-            ran: world.now - since)
+            ran: world.now - since, valueBytes: value == nil ? 0 : running.spec.valueBytes)
         world.note(running.attempt.task, at: worker.index) {
             "executor \(worker.index).\(place): \(status) \(reason)"
         }

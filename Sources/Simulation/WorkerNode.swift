@@ -21,6 +21,7 @@ final class WorkerNode: Node {
     private(set) var core: WorkerStateMachine
     private var actions: [Action] = []
     private var payloads: [Assignment?] = []
+    var held = HeldTokens()
     private var functions: [FunctionSlot] = []
     private var connector: Connector?
     private var events: [Connector.Event] = []
@@ -61,6 +62,7 @@ final class WorkerNode: Node {
         core = WorkerStateMachine(Self.shape(offer))
         functions = (0..<(Workload.functions + Contest.functions)).map { _ in core.addFunction() }
         payloads.removeAll()
+        held.removeAll()
         executors = (0..<core.executorCount).map { VirtualExecutor(worker: self, place: $0) }
         connector = nil
         isDraining = false
@@ -188,6 +190,7 @@ final class WorkerNode: Node {
         if case .leaving = stage { return end() }
         world.note(nil, at: index) { "worker \(index) is not known any more" }
         core.absorb(.expelled, now: now, into: &actions)
+        held.removeAll()
         restartAt = now + delay
     }
 
@@ -211,6 +214,9 @@ final class WorkerNode: Node {
             core.absorb(.cancelRequested(slot), now: now, into: &actions)
         case .forgetSession(let session):
             core.absorb(.sessionForgotten(session), now: now, into: &actions)
+            held.forget(session)
+        case .value(let task, let token, let bytes): keep(token, of: task, bytes: bytes)
+        case .forgetValues(let tasks): for task in tasks { held.forget(task) }
         case .drain: drain(now)
         case .submit, .cancel, .release, .accepted, .outcome, .started, .finished, .workerStarted, .returned,
             .draining:
@@ -224,7 +230,8 @@ final class WorkerNode: Node {
         core.absorb(.drainRequested, now: now, into: &actions)
     }
 
-    private func assign(_ assignment: Assignment) {
+    private func assign(_ sent: Assignment) {
+        guard let assignment = resolved(sent) else { return }
         let spec = assignment.spec
         let order = AttemptOrder(
             id: assignment.attempt, function: functions[Int(spec.function)],
@@ -278,6 +285,7 @@ final class WorkerNode: Node {
             report.value = nil
         case .discard, .stale: return
         }
+        report.isHeld = keepsMade(report)
         say(.finished(report))
     }
 
@@ -355,6 +363,7 @@ final class WorkerNode: Node {
         guard isRunning else { return nil }
         if core.attemptCount > 0 { return "worker \(index) still holds \(core.attemptCount) attempts" }
         for payload in payloads where payload != nil { return "worker \(index) still keeps a payload" }
+        if held.count > 0 { return "worker \(index) still holds \(held.count) values" }
         return nil
     }
 }

@@ -35,6 +35,9 @@ enum Workload {
         if setting.has(.timeouts), random.happens(150) {
             spec.timeout = random.interval(.milliseconds(1), mean * 2 + .milliseconds(2))
         }
+        if setting.has(.largeValues) {
+            spec.valueBytes = random.element(of: [100, 5_000, 100_000, 3_000_000])
+        }
         if setting.has(.stubborn), random.happens(200) { spec.isStubborn = true }
         if !setting.wishes.isEmpty, random.happens(400) { spec.wish = random.element(of: setting.wishes) }
         return spec
