@@ -145,6 +145,9 @@ let package = Package(
         .executableTarget(
             name: "SchedulerCoreBenchmark", dependencies: ["SchedulerCore", "TaskModel", "CAllocationCount"],
             path: "benchmarks/SchedulerCoreBenchmark", swiftSettings: settings),
+        .executableTarget(
+            name: "PlacementBenchmark", dependencies: ["SchedulerCore", "TaskModel"],
+            path: "benchmarks/PlacementBenchmark", swiftSettings: settings),
         .target(name: "CAllocationCount", path: "benchmarks/CAllocationCount"),
         .executableTarget(
             name: "SchedulerServerBenchmark",

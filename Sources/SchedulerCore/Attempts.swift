@@ -225,6 +225,7 @@ extension Scheduler {
         let flags = tasks[task].flags
         tasks.unlink(task, from: &workers[holding.worker].held)
         workers[holding.worker].load -= holding.weight
+        workers[holding.worker].expected -= UInt64(holding.charged)
         if flags.contains(.started) { workers[holding.worker].started -= 1 }
         if flags.contains(.retracting) { workers[holding.worker].retracting -= 1 }
         tasks[task].flags.subtract(.ofAttempt)

@@ -108,6 +108,7 @@ extension Scheduler {
         sessions[session].remember(worker: worker)
         tasks.append(task, to: &workers[worker].held)
         workers[worker].load += weight
+        workers[worker].expected += UInt64(charged.wireMicroseconds)
         takeRoom(of: task, on: worker)
         placement.noteHeld(by: worker, tasks[task].requirement)
         refresh(worker)

@@ -42,6 +42,11 @@ struct Estimates: ~Copyable {
 
     static var ofUnknown: Interval { Interval(nanoseconds: unit * Int64(weightOfUnknown)) }
 
+    /// Whether anything is known of how long the function runs.
+    func isKnown(_ function: UInt32) -> Bool {
+        function < functions.count && functions[Int(function)].results > 0
+    }
+
     /// A mean of all results at first, then of the last ones.
     mutating func learn(_ function: UInt32, ranMicroseconds: UInt32) {
         while functions.count <= Int(function) { functions.append(Estimate()) }

@@ -167,6 +167,7 @@ extension Scheduler {
         for index in workers.rows.indices where workers.rows[index].isOpen {
             let (worker, record) = (UInt32(index), workers.rows[index])
             var (count, load, started, retracting): (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
+            var expected: UInt64 = 0
             var task = record.held.head
             while task != .none {
                 let row = tasks[task]
@@ -175,11 +176,13 @@ extension Scheduler {
                 }
                 count += 1
                 load += holding.weight
+                expected += UInt64(holding.charged)
                 if row.flags.contains(.started) { started += 1 }
                 if row.flags.contains(.retracting) { retracting += 1 }
                 task = row.next
             }
-            if count != record.held.count || load != record.load || started != record.started
+            if count != record.held.count || load != record.load
+                || expected != record.expected || started != record.started
                 || retracting != record.retracting
             {
                 return InvariantViolation(rule: "a worker's load is counted", row: worker)

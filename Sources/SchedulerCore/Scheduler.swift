@@ -52,8 +52,14 @@ package struct Scheduler: ~Copyable {
     var heldUp: [UInt32] = []
     /// Attempts that workers have, by level of priority.
     var heldOfLevel = [UInt32](repeating: 0, count: ReadyQueues.levels)
-    /// Workers that hold something of what one task needs; used within one choice only.
+    /// When `decide` began; used within it only.
+    var decidingAt = Instant.origin
+    /// Workers that hold something of what one task needs, and the bytes of all of that; used within one
+    /// choice only.
     var nearby: [NearbyWorker] = []
+    var neededBytes: UInt64 = 0
+    /// When what was sent of values will have left, as far as can be known.
+    var sendingUntil = Instant.origin
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 
@@ -86,6 +92,7 @@ package struct Scheduler: ~Copyable {
     /// Once per turn, after all waiting facts: does what is due, places what is ready, takes work back for
     /// idle workers.
     package mutating func decide(now: Instant, into actions: inout [Action]) {
+        decidingAt = now
         if !closing.isEmpty { dropClosed(into: &actions) }
         // While deadlines that passed are not dealt with, nothing starts: it might be one of them.
         if fireTimers(now: now, into: &actions) {

@@ -12,6 +12,8 @@ struct WorkerRecord: BitwiseCopyable {
     var held = TaskList()
     /// Weight of what is held; see `Estimates`.
     var load: UInt32 = 0
+    /// Microseconds that what is held is expected to run.
+    var expected: UInt64 = 0
     /// Attempts held that are known to run.
     var started: UInt32 = 0
     /// Attempts held that were asked back.

@@ -9,10 +9,10 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     /// Several attempts have a part of one gpu.
     case gpuShared
     case affinity, antiAffinity, unservable
-    /// Large values on each of their routes.
-    case valueReferred, valueSentAhead, valueSentWithTask
     // Of contests; see `Contest.Kind`.
     case fairShares, newcomer, aging, urgentFirst, largeTask, spread
+    /// Large values on each of their routes.
+    case valueReferred, valueSentAhead, valueSentWithTask
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less

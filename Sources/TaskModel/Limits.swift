@@ -177,7 +177,7 @@ package enum Limits {
     /// Attempts taken back in one turn, so that no turn is long.
     package static let stealsPerTurnMax = 1_024
     /// Values of at least this size are held by workers, so that they cross to each one once. A reference,
-    /// its share of a later `forget values` and the account of both cost as much as moving some hundred bytes.
+    /// its share of a later `forget values` and the account of both cost as much as moving a few hundred.
     package static let heldValueBytesMin = 4 << 10
     /// Values that one worker holds for tasks to come, half of them made there and half sent there: each half
     /// takes one value of the largest size. Beyond it values travel with each task that needs them.
@@ -189,9 +189,12 @@ package enum Limits {
     /// task needs, so that one decision stays short.
     package static let localityDependenciesMax = 32
     package static let localityHoldersMax = 8
-    /// Bytes for whose sake a task goes to the worker that holds them: to move fewer takes less than a
-    /// wake-up of its executor, 50 µs at 1 GB/s, and the worker with the least to do is as good.
-    package static let localityBytesMin = 48 << 10
+    /// Tasks that are left waiting at the worker which has their values, before nothing more is taken back
+    /// from it in this turn: what lies there mostly came for the same values.
+    package static let stayingProbesMax = 4
+    /// How fast values are expected to move when a worker is chosen: what a network of 10 Gbit/s gives, and
+    /// two Unix sockets of one machine.
+    package static let valueBytesPerMicrosecond: Int64 = 1_000
     /// Output of one task that is kept, per stream; the newest is kept, for it holds the last words.
     package static let outputBytesPerTaskMax = 64 << 10
     /// How often an attempt that waits in front of an executor is overtaken by more urgent ones: it was

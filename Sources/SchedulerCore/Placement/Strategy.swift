@@ -5,7 +5,7 @@ import TaskModel
 
 /// A rule for placing plain tasks. Tasks that ask for resources go where there is room (`RoomSearch`).
 package enum PlacementStrategy: String, CaseIterable, Sendable {
-    /// A free worker that holds much of what the task depends on, else the worker with the least to do; work
+    /// The worker where the task starts first, counting what waits there and what would have to move; work
     /// that waits there is taken back for idle workers.
     case combined
     /// The worker with the least to do, and the task stays there.
@@ -26,12 +26,11 @@ package enum PlacementStrategy: String, CaseIterable, Sendable {
         }
     }
 
-    /// Bytes for whose sake a task goes where they are held; nil: it never does.
-    var localityBytesMin: UInt64? {
+    /// Whether it asks where the values are that a task depends on.
+    var followsValues: Bool {
         switch self {
-        case .combined: UInt64(Limits.localityBytesMin)
-        case .locality: 1
-        case .leastLoaded, .roundRobin, .workStealing: nil
+        case .combined, .locality: true
+        case .leastLoaded, .roundRobin, .workStealing: false
         }
     }
 }
@@ -44,18 +43,21 @@ extension Scheduler {
             let worker = leastAlike(task, reach)
             if worker != .none { return worker }
         }
-        if let bytesMin = strategy.localityBytesMin {
-            let worker = nearest(task, bytesMin: bytesMin, strategy == .combined ? .freeSlot : reach)
+        let isPlain = demands.isPlain(requirement)
+        if strategy == .locality || strategy.followsValues && !isPlain {
+            let worker = nearest(task, reach)
             if worker != .none {
                 placement.endReservation(of: requirement, servedBy: worker)
                 return worker
             }
         }
-        guard demands.isPlain(requirement) else {
+        guard isPlain else {
             return placement.room(for: requirement, demands.resources(requirement))
         }
         switch strategy {
-        case .combined, .leastLoaded, .locality:
+        case .combined:
+            return soonest(task, reach)
+        case .leastLoaded, .locality:
             return placement.leastLoaded(requirement, reach)
         case .roundRobin, .workStealing:
             return placement.next(requirement, reach)

@@ -39,10 +39,16 @@ extension Scheduler {
         // The oldest ones run. What cannot be taken is passed over, within reason.
         var left = min(row.held.count - row.slots, 2 * wanted + 64)
         var task = row.held.tail
-        while left > 0, taken < wanted, weight < weightMax {
+        var staying = 0
+        while left > 0, taken < wanted, weight < weightMax, staying < Limits.stayingProbesMax {
             let row = tasks[task]
             left -= 1
             if isTakeable(row), placement.canRun(row.requirement, ofClass: thief) {
+                if staysWithValues(row, at: victim) {
+                    staying += 1
+                    task = row.previous
+                    continue
+                }
                 weight += row.phase.holding?.weight ?? 0
                 taken += 1
                 tasks[task].steals += 1

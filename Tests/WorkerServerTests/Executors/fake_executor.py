@@ -145,11 +145,13 @@ class Executor:
         arguments = parts[0] if form == 2 else body[48 : 48 + size]
         words = arguments[:200].decode("latin-1").split()
         verb = words[0] if words else ""
-        if verb in {"pid", "seen", "join"}:
-            values = {"pid": [str(os.getpid()).encode()], "seen": [",".join(self.seen).encode()]}
+        if verb in {"pid", "seen", "join", "environment"}:
+            values = {
+                "pid": [str(os.getpid()).encode()],
+                "seen": [",".join(self.seen).encode()],
+                "environment": [repr(os.environ.get(words[-1])).encode()],
+            }
             self.send(outcome(attempt, b"|".join(values.get(verb) or dependencies(body, parts))))
-        elif verb == "environment":
-            self.send(outcome(attempt, repr(os.environ.get(words[1])).encode()))
         elif verb == "exit":
             print("my last words", flush=True)
             os._exit(int(words[1]))
