@@ -133,7 +133,7 @@ extension WorkerLoop {
         if assignment.dependencies == 0 { return [] }
         return try frame.withBytes(of: 0) { (bytes) throws(WireError) in
             var reader = ByteReader(body: record, of: bytes)
-            _ = try Assignment(decoding: &reader)
+            _ = try Assignment(decoding: &reader, flags: record.flags)
             var values: [HeldValue] = []
             for _ in 0...assignment.dependencies {
                 let payload = try reader.payload()
@@ -163,7 +163,7 @@ extension ExecutorOutput {
         frame.withBytes(of: 0) { bytes in
             do throws(WireError) {
                 var reader = ByteReader(body: record, of: bytes)
-                let assignment = try Assignment(decoding: &reader)
+                let assignment = try Assignment(decoding: &reader, flags: record.flags)
                 tail.raw(bytes.extracting(record.bodyStart..<assignment.payloadsStart))
                 var (value, ofFrame) = (0, record.firstAttachment)
                 for _ in 0...assignment.dependencies {
