@@ -28,6 +28,7 @@ extension Isthmus_Control_V1_StatusResponse {
         slots = UInt32(clamping: status.slots)
         tasks = .init(status.tasks)
         totals = .init(status.counters)
+        resources = status.resources.map { .init($0) }
         self.metrics = metrics.map { sample in
             var metric = Isthmus_Control_V1_Metric()
             metric.name = sample.name
@@ -92,6 +93,25 @@ extension Isthmus_Control_V1_Node {
         tasks = UInt32(clamping: node.tasks)
         connectedUs = node.connectedFor.microseconds
         silentUs = node.silentFor.microseconds
+        resources = node.resources.map { .init($0) }
+        gpus = node.gpus.map { .init($0) }
+    }
+}
+
+extension Isthmus_Control_V1_Gpu {
+    init(_ use: ResourceUse) {
+        self.init()
+        name = use.name
+        taken = use.taken
+    }
+}
+
+extension Isthmus_Control_V1_Resource {
+    init(_ use: ResourceUse) {
+        self.init()
+        name = use.name
+        offered = use.offered
+        taken = use.taken
     }
 }
 

@@ -109,8 +109,8 @@ public final class Client: Sendable {
     ///   - keywords: keyword arguments, for Python functions.
     ///   - type: the type of the value.
     ///   - options: how to run the task.
-    /// - Throws: `IsthmusError.argumentNotEncodable`, `limit`, `invalidFunction`, `invalidOptions`, `connection`,
-    ///   `closed`, or `cancelled` if the Swift task is cancelled while it is suspended.
+    /// - Throws: `IsthmusError.argumentNotEncodable`, `limit`, `invalidFunction`, `invalidOptions`,
+    ///   `connection`, `closed`, or `cancelled` if the Swift task is cancelled while it is suspended.
     nonisolated(nonsending) public func submit<each Argument: Encodable, Value: Decodable & Sendable>(
         _ function: Function, _ arguments: repeat each Argument,
         keywords: [String: any Encodable & Sendable] = [:], as type: Value.Type = Value.self,

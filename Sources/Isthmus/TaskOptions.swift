@@ -101,8 +101,8 @@ extension TaskOptions {
         public var cpu: Double?
         /// Bytes that are set aside for it on its worker.
         public var memoryBytes: Int?
-        /// Whole devices of its own, or less than 1 for a share of one. The names of those that it is given are
-        /// in its environment, as `CUDA_VISIBLE_DEVICES`.
+        /// Whole devices of its own, or less than 1 for a share of one. The names of those that it is given
+        /// are in its environment, as `CUDA_VISIBLE_DEVICES`.
         public var gpu: Double
         /// Amounts of resources that workers were started with (`isthmus worker --resource NAME=AMOUNT`).
         public var others: [String: Double]

@@ -41,7 +41,8 @@ struct WorkTuple {
         case .forgetFunction(let session, let function):
             return try tuple(.forgetFunction, session, function, python.none(), python.none(), python)
         case .devices(let list):
-            return try tuple(.devices, SessionID(0), 0, python.bytes(Array(list.utf8)[...]), python.none(), python)
+            return try tuple(
+                .devices, SessionID(0), 0, python.bytes(Array(list.utf8)[...]), python.none(), python)
         case .shutdown:
             return try python.none()
         }

@@ -90,6 +90,7 @@ final class WorkerPeer {
     let memoryLimit: UInt64
     /// What its attempts share.
     let resources: Resources
+    let gpuNames: [String]
     var lastHeard: Instant
 
     var reportedRunning = 0
@@ -117,6 +118,7 @@ final class WorkerPeer {
         pythonExecutable = hello.fields["python_executable"]?.string
         swiftFunctions = WorkerPeer.names(hello.fields["swift"]?.string)
         labels = hello.fields["labels"]?.string ?? ""
+        gpuNames = WorkerPeer.names(hello.fields["gpus"]?.string)
         memoryLimit = hello.fields["memory"]?.unsigned ?? 0
         lastHeard = now
     }

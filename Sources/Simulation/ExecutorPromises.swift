@@ -76,7 +76,8 @@ extension Auditor {
         let (id, devices) = (assignment.attempt.task, assignment.devices)
         let asked = assignment.spec.wish.amounts[.gpu]
         if devices.nonzeroBitCount != asked / 1_000 + (asked % 1_000 > 0 ? 1 : 0) {
-            complain("an attempt asks for \(asked) thousandths of gpus and has \(devices.nonzeroBitCount)", id)
+            complain(
+                "an attempt asks for \(asked) thousandths of gpus and has \(devices.nonzeroBitCount)", id)
         }
         forEach(in: devices) { device in
             usages[node].devices[device].taken += min(asked, 1_000)

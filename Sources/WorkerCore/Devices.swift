@@ -3,8 +3,8 @@
 // Libraries ask once per process which gpus they may use. So a process serves one set of devices for its
 // whole life, that of its first attempt (the empty set too): it could use a wrong device otherwise, or find
 // none, and nobody would notice. An attempt goes to an idle slot whose executor has served its set, else to
-// one that has served nothing yet. Where there is none, an idle executor is *retired*: a spare that has served
-// nothing takes its slot as soon as it is gone, or a new process. On a worker without gpus the only set is
+// one that has served nothing yet. Where there is none, an idle executor is *retired*: as soon as it is gone,
+// a spare that has served nothing takes its slot, or a new process. On a worker without gpus the only set is
 // the empty one.
 
 import TaskModel

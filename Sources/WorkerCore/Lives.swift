@@ -133,7 +133,8 @@ extension WorkerStateMachine {
         case .memory: settleFirst(index, .memoryLimit, of: executor, into: &actions)
         // Its initializer may have ended after all, in the last moment.
         case .initializer: settleFirst(index, .workerLost, of: executor, into: &actions)
-        case .broken, .start, .retired, nil: settleFirst(index, .executorCrashed, of: executor, into: &actions)
+        case .broken, .start, .retired, nil:
+            settleFirst(index, .executorCrashed, of: executor, into: &actions)
         }
     }
 

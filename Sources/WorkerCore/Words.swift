@@ -131,8 +131,8 @@ package enum Event: Sendable, BitwiseCopyable {
 package enum Action: Hashable, Sendable, BitwiseCopyable {
     /// Start a process in this place.
     case start(ExecutorIndex)
-    /// Write the attempt, and before it what it needs, to the executor's socket: `devices` say which gpus it may
-    /// use.
+    /// Write the attempt, and before it what it needs, to the executor's socket; `devices` say which gpus
+    /// it may use.
     case send(AttemptSlot, to: ExecutorIndex, devices: UInt64)
     /// End the executor, which has nothing to do and served other devices than what is next, and absorb
     /// `executorDied` when it is gone.

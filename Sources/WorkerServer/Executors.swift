@@ -247,7 +247,10 @@ extension WorkerLoop {
             fields.append(Field("resource.\(name)", .unsigned(amount)))
         }
         let gpus = UInt64(configuration.devices.count)
-        if gpus > 0 { fields.append(Field("resource.gpu", .unsigned(gpus * 1_000))) }
+        if gpus > 0 {
+            fields.append(Field("resource.gpu", .unsigned(gpus * 1_000)))
+            fields.append(Field("gpus", .string(configuration.devices.joined(separator: "\n"))))
+        }
         if let memory = configuration.executorMemoryMax { fields.append(Field("memory", .unsigned(memory))) }
         return fields
     }

@@ -110,9 +110,7 @@ def test_the_workers_own_list_is_what_numbers_count_in(cluster: Cluster) -> None
         ("65", "up to 64 gpus"),
     ],
 )
-def test_gpus_that_cannot_be_offered_are_refused_with_words(
-    cluster: Cluster, gpus: str, words: str
-) -> None:
+def test_gpus_that_cannot_be_offered_are_refused_with_words(cluster: Cluster, gpus: str, words: str) -> None:
     cluster.environment["CUDA_VISIBLE_DEVICES"] = "4,5"
     process = cluster.start("worker", "worker", "--connect", cluster.address, "--gpus", gpus)
     cluster.expected_dead.add("worker")
@@ -127,3 +125,28 @@ def test_a_worker_without_gpus_leaves_the_environment_alone(cluster: Cluster) ->
     client = cluster.client()
     assert client.submit(os.getenv, "CUDA_VISIBLE_DEVICES").result(60) == "5"
     assert client.submit(isthmus.get_devices).result(60) == []
+
+
+def test_nodes_and_status_show_what_is_offered_and_taken(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.scheduler()
+    cluster.worker(
+        "--gpus", "0,GPU-6a2f", "--resource", "memory=2GB", "--label", "zone=a", "--label", "a=b", slots=4
+    )
+    client, gate = cluster.client(), tmp_path / "gate"
+    wishes = [{"gpu": 1}, {"gpu": 0.25, "cpu": 0.5, "memory": 10**9}]
+    futures = [client.options(resources=wish).submit(tasks.wait_for_file, str(gate), 1) for wish in wishes]
+    eventually(lambda: all(future.running() for future in futures), "both run")
+    (node,) = cluster.nodes()
+    offered = {"cpu": [4_000, 1_500], "memory": [2 * 10**9, 10**9], "gpu": [2_000, 1_250]}
+    assert {each["name"]: [each["offered"], each["taken"]] for each in node["resources"]} == offered
+    assert sorted((gpu["name"], gpu["taken"]) for gpu in node["gpus"]) in (
+        [("0", 1_000), ("GPU-6a2f", 250)],
+        [("0", 250), ("GPU-6a2f", 1_000)],
+    )
+    assert cluster.listing("status")["resources"] == node["resources"]
+    shown = cluster.verb("nodes").stdout
+    assert "cpu 1.5/4, memory 1.0 GB/2.0 GB, gpu 1.25/2 (" in shown
+    assert "a=b,zone=a" in shown
+    assert "cpu 1.5/4" in cluster.verb("status").stdout
+    gate.touch()
+    assert [future.result(60) for future in futures] == [1, 1]

@@ -18,7 +18,8 @@ import Wire
         let first = try large.assignment()
         #expect(first.head.attempt.task == client.id(1))
         let words = try await cluster.control.explain(client.id(2)).summary
-        #expect(words == "waits for Python 3.11, 1 gpu: 1 worker has as much, and other tasks take it now")
+        #expect(words.hasPrefix("waits for Python 3.11, 1 gpu: large ["))
+        #expect(words.hasSuffix("has 1, all in use"))
         large.finish(first, [1])
         try large.peer.flush()
         #expect(try large.assignment().head.attempt.task == client.id(2))

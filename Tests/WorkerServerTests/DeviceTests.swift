@@ -49,20 +49,23 @@ import WorkerServer
         #expect(outcome.detail.contains("has 1 gpus"))
     }
 
-    @Test(arguments: [
-        ("2", nil, ["0", "1"]), ("0", nil, []), ("0,2,GPU-a", nil, ["0", "2", "GPU-a"]), ("3,", nil, ["3"]),
-        ("2", "5,GPU-b,7", ["5", "GPU-b"]), ("2,0,GPU-a", "5,GPU-b,7", ["7", "5", "GPU-a"]),
-        ("all", nil, ["0", "1", "2"]), ("all", "5,6", ["5", "6"]),
-    ] as [(String, String?, [String])])
+    @Test(
+        arguments: [
+            ("2", nil, ["0", "1"]), ("0", nil, []), ("0,2,GPU-a", nil, ["0", "2", "GPU-a"]),
+            ("3,", nil, ["3"]),
+            ("2", "5,GPU-b,7", ["5", "GPU-b"]), ("2,0,GPU-a", "5,GPU-b,7", ["7", "5", "GPU-a"]),
+            ("all", nil, ["0", "1", "2"]), ("all", "5,6", ["5", "6"]),
+        ] as [(String, String?, [String])])
     func devicesAreNamed(_ text: String, visible: String?, names: [String]) throws {
         #expect(try Devices.named(text, visible: visible, present: 3) == names)
     }
 
-    @Test(arguments: [
-        ("3", "5,6", "names 2"), ("7,", "5,6", "names 2"), ("1", "", "names 0"), ("-1", nil, "up to 64"),
-        ("65", nil, "up to 64"), ("1,1", nil, "named twice"), ("0,5,", "5,6", "names 2"),
-        ("all", nil, "no gpu can be seen"), ("all", "-1", "no gpu can be seen"),
-    ] as [(String, String?, String)])
+    @Test(
+        arguments: [
+            ("3", "5,6", "names 2"), ("7,", "5,6", "names 2"), ("1", "", "names 0"), ("-1", nil, "up to 64"),
+            ("65", nil, "up to 64"), ("1,1", nil, "named twice"), ("0,5,", "5,6", "names 2"),
+            ("all", nil, "no gpu can be seen"), ("all", "-1", "no gpu can be seen"),
+        ] as [(String, String?, String)])
     func devicesThatCannotBeOfferedAreRefused(_ text: String, visible: String?, words: String) {
         let error = #expect(throws: WorkerError.self) {
             _ = try Devices.named(text, visible: visible, present: 0)

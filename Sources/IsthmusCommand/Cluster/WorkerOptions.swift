@@ -29,8 +29,8 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Gpus that tasks are given: how many, or their names joined by commas (0,2,GPU-6a2f), or all. Where "
-                + "CUDA_VISIBLE_DEVICES is set, numbers are places in it.", valueName: "devices"))
+            "Gpus that tasks are given: how many, or their names joined by commas (0,2,GPU-6a2f), or all. "
+                + "Where CUDA_VISIBLE_DEVICES is set, numbers are places in it.", valueName: "devices"))
     var gpus: String?
 
     @Option(

@@ -35,14 +35,15 @@ struct Nodes: AsyncParsableCommand {
         var table = Table([
             .text("WORKER"), .text("NAME"), .text("STATE"), .text("HOST"), .number("PID"), .text("PYTHON"),
             .number("SLOTS"), .number("RUNNING"), .number("QUEUED"), .number("MEMORY"), .number("JOINED"),
-            .text("LABELS"), .text("SWIFT FUNCTIONS"),
+            .text("RESOURCES IN USE"), .text("LABELS"), .text("SWIFT FUNCTIONS"),
         ])
         for node in workers {
             table.add([
                 node.id, node.name, state(node), node.host, "\(node.pid)", node.python, "\(node.slots)",
                 "\(node.running)", "\(node.queued)",
                 node.residentBytes == 0 ? "" : Words.bytes(node.residentBytes),
-                Words.duration(microseconds: node.connectedUs) + " ago", node.labels,
+                Words.duration(microseconds: node.connectedUs) + " ago",
+                Words.resources(node.resources, gpus: node.gpus), Words.labels(node.labels),
                 node.swiftFunctions.joined(separator: ","),
             ])
         }
@@ -94,8 +95,12 @@ struct WorkerReport: Encodable {
     let memoryLimitBytes: UInt64
     let connectedUs: UInt64
     let silentUs: UInt64
+    let resources: [ResourceReport]
+    let gpus: [GpuReport]
 
     init(_ node: Isthmus_Control_V1_Node) {
+        resources = node.resources.map(ResourceReport.init)
+        gpus = node.gpus.map { GpuReport(name: $0.name, taken: $0.taken) }
         id = node.id
         state = node.state.words
         name = node.name

@@ -27,6 +27,7 @@ struct Status: AsyncParsableCommand {
             ("up for", "\(Words.duration(microseconds: status.uptimeUs)), pid \(status.pid)"),
             ("address", status.addresses.joined(separator: ", ")),
             ("workers", "\(status.workers) with \(Words.count(status.slots, "slot"))"),
+            ("in use", Words.resources(status.resources)),
             ("clients", "\(status.clients)"),
             (
                 "tasks now",
@@ -73,6 +74,7 @@ struct StatusReport: Encodable {
     let clients: UInt32
     let workers: UInt32
     let slots: UInt32
+    let resources: [ResourceReport]
     let tasks: Counts
     let totals: Totals
     let metrics: [MetricReport]
@@ -90,6 +92,7 @@ struct StatusReport: Encodable {
         clients = status.clients
         workers = status.workers
         slots = status.slots
+        resources = status.resources.map(ResourceReport.init)
         tasks = Counts(
             waiting: status.tasks.waiting, ready: status.tasks.ready, assigned: status.tasks.assigned,
             running: status.tasks.running,

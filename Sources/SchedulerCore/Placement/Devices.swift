@@ -110,6 +110,9 @@ struct DeviceTable {
 }
 
 extension Resources {
+    /// One gpu.
+    package static let wholeDevice = DeviceBank.whole
+
     /// Whether a task may ask for so much of `gpu`: whole devices, or a part of one.
     package static func areDevices(asked amount: UInt64) -> Bool {
         amount < DeviceBank.whole || amount % DeviceBank.whole == 0

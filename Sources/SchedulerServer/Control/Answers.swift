@@ -16,7 +16,7 @@ extension SchedulerLoop {
             addresses: acceptor.addresses.map(\.description), clients: peers.clientCount,
             workers: peers.workerCount, slots: status.slots, tasks: taskCounts(),
             payloadBytes: peers.allClients().reduce(0) { $0 + $1.payloadBytes } + tasks.outcomeBytes,
-            stopping: stop != .serving, counters: totals())
+            stopping: stop != .serving, counters: totals(), resources: allResources())
     }
 
     func taskCounts() -> TaskCounts {
@@ -50,7 +50,7 @@ extension SchedulerLoop {
             running: running, queued: max(0, Int(held?.held ?? 0) - running),
             residentBytes: worker.residentBytes,
             memoryLimitBytes: worker.memoryLimit, tasks: 0, connectedFor: now - worker.about.connectedAt,
-            silentFor: now - worker.lastHeard)
+            silentFor: now - worker.lastHeard, resources: resources(of: worker), gpus: gpus(of: worker))
     }
 
     private func node(_ client: ClientPeer) -> NodeStatus {

@@ -19,6 +19,8 @@ package struct ClusterStatus: Hashable, Sendable {
     /// True from the start of a graceful stop: no new session is taken.
     package var stopping: Bool
     package var counters: SchedulerCounters
+    /// Of all workers that take tasks.
+    package var resources: [ResourceUse] = []
 }
 
 /// How many tasks are in which phase.
@@ -63,6 +65,19 @@ package struct SchedulerCounters: Hashable, Sendable {
     package init() {}
 }
 
+/// What tasks share of a worker, or of all of them: memory in bytes, everything else in thousandths.
+package struct ResourceUse: Hashable, Sendable {
+    package var name: String
+    package var offered: UInt64
+    package var taken: UInt64
+
+    package init(name: String, offered: UInt64, taken: UInt64) {
+        self.name = name
+        self.offered = offered
+        self.taken = taken
+    }
+}
+
 /// One worker, or one client, as `isthmus nodes` lists it.
 package struct NodeStatus: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
@@ -103,6 +118,10 @@ package struct NodeStatus: Hashable, Sendable {
     package var tasks: Int
     package var connectedFor: Interval
     package var silentFor: Interval
+    /// Of a worker, cpu first.
+    package var resources: [ResourceUse] = []
+    /// Each gpu of a worker: what is taken of it, by the name that the worker gave it.
+    package var gpus: [ResourceUse] = []
 }
 
 /// Where a task is. `ended` tasks are known until `Limits.endedTasksKeptMax` others have ended after them.

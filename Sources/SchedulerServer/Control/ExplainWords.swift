@@ -64,6 +64,9 @@ extension SchedulerLoop {
                 + "\(ahead == 1 ? "is" : "are") ahead of it\(sharing)"
         case .waitsForResources(let requirement, let workers, let keptFree):
             let kept = keptFree.map { "; worker \(name($0)) is kept free for it" } ?? ""
+            if case .refined(let demand) = requirements[requirement], let gpus = whoseGpusAreTaken(demand) {
+                return "waits for \(requirements.words(requirements[requirement])): \(gpus)\(kept)"
+            }
             return
                 "waits for \(requirements.words(requirements[requirement])): "
                 + "\(counted(workers, "worker")) \(workers == 1 ? "has" : "have") as much, and other tasks "

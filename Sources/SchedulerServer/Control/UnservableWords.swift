@@ -44,7 +44,7 @@ extension SchedulerLoop {
         }
     }
 
-    private func has(_ worker: WorkerPeer, _ base: Requirement) -> Bool {
+    func has(_ worker: WorkerPeer, _ base: Requirement) -> Bool {
         switch base {
         case .pickle(let python): worker.about.python == python
         case .anyPython: worker.about.python != nil

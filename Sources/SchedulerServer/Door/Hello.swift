@@ -74,7 +74,7 @@ extension SchedulerLoop {
             hello,
             known: [
                 "slots", "host", "pid", "name", "python", "cloudpickle", "python_executable", "swift",
-                "labels",
+                "labels", "gpus",
                 "memory",
             ])
         try checkUnknown(hello)

@@ -93,11 +93,7 @@ extension RequirementTable {
 
     func amount(_ amount: UInt64, _ kind: Int) -> String {
         if kind == Resources.memory { return "\(memoryWords(amount)) of memory" }
-        let (whole, rest) = amount.quotientAndRemainder(dividingBy: 1_000)
-        if rest == 0 { return "\(whole) \(resourceNames[kind])" }
-        var digits = String(1_000 + rest).dropFirst()
-        while digits.last == "0" { digits = digits.dropLast() }
-        return "\(whole).\(digits) \(resourceNames[kind])"
+        return "\(thousandths(amount)) \(resourceNames[kind])"
     }
 }
 

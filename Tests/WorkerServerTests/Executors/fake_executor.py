@@ -146,12 +146,7 @@ class Executor:
         words = arguments[:200].decode("latin-1").split()
         verb = words[0] if words else ""
         if verb in {"pid", "seen", "join", "environment"}:
-            values = {
-                "pid": [str(os.getpid()).encode()],
-                "seen": [",".join(self.seen).encode()],
-                "environment": [repr(os.environ.get(words[-1])).encode()],
-            }
-            self.send(outcome(attempt, b"|".join(values.get(verb) or dependencies(body, parts))))
+            self.send(outcome(attempt, self.answer(verb, words) or b"|".join(dependencies(body, parts))))
         elif verb == "exit":
             print("my last words", flush=True)
             os._exit(int(words[1]))
@@ -178,6 +173,13 @@ class Executor:
             self.go_mad(verb, attempt)
         else:
             self.send(outcome(attempt, arguments))
+
+    def answer(self, verb: str, words: list[str]) -> bytes:
+        """What this executor knows of itself."""
+        answers = {"pid": str(os.getpid()), "seen": ",".join(self.seen)}
+        if verb == "environment":
+            return repr(os.environ.get(words[1])).encode()
+        return answers.get(verb, "").encode()
 
     def go_mad(self, how: str, attempt: bytes) -> None:
         """Break the protocol, and stay."""

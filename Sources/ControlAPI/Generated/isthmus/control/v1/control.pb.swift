@@ -270,6 +270,12 @@ package nonisolated struct Isthmus_Control_V1_StatusResponse: @unchecked Sendabl
     set {_uniqueStorage()._metrics = newValue}
   }
 
+  /// Of all workers that take tasks.
+  package var resources: [Isthmus_Control_V1_Resource] {
+    get {_storage._resources}
+    set {_uniqueStorage()._resources = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -472,11 +478,59 @@ package nonisolated struct Isthmus_Control_V1_Node: @unchecked Sendable {
     set {_uniqueStorage()._silentUs = newValue}
   }
 
+  /// What the attempts that run on a worker share, cpu first.
+  package var resources: [Isthmus_Control_V1_Resource] {
+    get {_storage._resources}
+    set {_uniqueStorage()._resources = newValue}
+  }
+
+  /// Each gpu of a worker.
+  package var gpus: [Isthmus_Control_V1_Gpu] {
+    get {_storage._gpus}
+    set {_uniqueStorage()._gpus = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// So much of something is offered to tasks.
+package nonisolated struct Isthmus_Control_V1_Resource: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "cpu", "memory", "gpu", or the name that an operator gave it.
+  package var name: String = String()
+
+  /// Memory in bytes, everything else in thousandths.
+  package var offered: UInt64 = 0
+
+  /// By tasks, now.
+  package var taken: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Isthmus_Control_V1_Gpu: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As CUDA_VISIBLE_DEVICES lists it on the worker.
+  package var name: String = String()
+
+  /// In thousandths.
+  package var taken: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Isthmus_Control_V1_ListTasksRequest: Sendable {
@@ -1035,7 +1089,7 @@ nonisolated extension Isthmus_Control_V1_StatusRequest: SwiftProtobuf.Message, S
 
 nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}epoch\0\u{3}uptime_us\0\u{1}pid\0\u{1}addresses\0\u{3}resident_bytes\0\u{3}payload_bytes\0\u{1}stopping\0\u{1}clients\0\u{1}workers\0\u{1}slots\0\u{1}tasks\0\u{1}totals\0\u{1}metrics\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}epoch\0\u{3}uptime_us\0\u{1}pid\0\u{1}addresses\0\u{3}resident_bytes\0\u{3}payload_bytes\0\u{1}stopping\0\u{1}clients\0\u{1}workers\0\u{1}slots\0\u{1}tasks\0\u{1}totals\0\u{1}metrics\0\u{1}resources\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -1053,6 +1107,7 @@ nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, 
     var _tasks: Isthmus_Control_V1_TaskCounts? = nil
     var _totals: Isthmus_Control_V1_TaskTotals? = nil
     var _metrics: [Isthmus_Control_V1_Metric] = []
+    var _resources: [Isthmus_Control_V1_Resource] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1078,6 +1133,7 @@ nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, 
       _tasks = source._tasks
       _totals = source._totals
       _metrics = source._metrics
+      _resources = source._resources
     }
   }
 
@@ -1111,6 +1167,7 @@ nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, 
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._tasks) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._totals) }()
         case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._metrics) }()
+        case 16: try { try decoder.decodeRepeatedMessageField(value: &_storage._resources) }()
         default: break
         }
       }
@@ -1168,6 +1225,9 @@ nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, 
       if !_storage._metrics.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._metrics, fieldNumber: 15)
       }
+      if !_storage._resources.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._resources, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1192,6 +1252,7 @@ nonisolated extension Isthmus_Control_V1_StatusResponse: SwiftProtobuf.Message, 
         if _storage._tasks != rhs_storage._tasks {return false}
         if _storage._totals != rhs_storage._totals {return false}
         if _storage._metrics != rhs_storage._metrics {return false}
+        if _storage._resources != rhs_storage._resources {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1407,7 +1468,7 @@ nonisolated extension Isthmus_Control_V1_ListNodesResponse: SwiftProtobuf.Messag
 
 nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Node"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}state\0\u{1}name\0\u{1}host\0\u{1}pid\0\u{1}python\0\u{3}python_executable\0\u{1}cloudpickle\0\u{3}swift_functions\0\u{1}labels\0\u{1}slots\0\u{1}running\0\u{1}queued\0\u{3}resident_bytes\0\u{3}memory_limit_bytes\0\u{1}tasks\0\u{3}connected_us\0\u{3}silent_us\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}state\0\u{1}name\0\u{1}host\0\u{1}pid\0\u{1}python\0\u{3}python_executable\0\u{1}cloudpickle\0\u{3}swift_functions\0\u{1}labels\0\u{1}slots\0\u{1}running\0\u{1}queued\0\u{3}resident_bytes\0\u{3}memory_limit_bytes\0\u{1}tasks\0\u{3}connected_us\0\u{3}silent_us\0\u{1}resources\0\u{1}gpus\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -1429,6 +1490,8 @@ nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProto
     var _tasks: UInt32 = 0
     var _connectedUs: UInt64 = 0
     var _silentUs: UInt64 = 0
+    var _resources: [Isthmus_Control_V1_Resource] = []
+    var _gpus: [Isthmus_Control_V1_Gpu] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1458,6 +1521,8 @@ nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProto
       _tasks = source._tasks
       _connectedUs = source._connectedUs
       _silentUs = source._silentUs
+      _resources = source._resources
+      _gpus = source._gpus
     }
   }
 
@@ -1495,6 +1560,8 @@ nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProto
         case 17: try { try decoder.decodeSingularUInt32Field(value: &_storage._tasks) }()
         case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._connectedUs) }()
         case 19: try { try decoder.decodeSingularUInt64Field(value: &_storage._silentUs) }()
+        case 20: try { try decoder.decodeRepeatedMessageField(value: &_storage._resources) }()
+        case 21: try { try decoder.decodeRepeatedMessageField(value: &_storage._gpus) }()
         default: break
         }
       }
@@ -1560,6 +1627,12 @@ nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProto
       if _storage._silentUs != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._silentUs, fieldNumber: 19)
       }
+      if !_storage._resources.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._resources, fieldNumber: 20)
+      }
+      if !_storage._gpus.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._gpus, fieldNumber: 21)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1588,10 +1661,87 @@ nonisolated extension Isthmus_Control_V1_Node: SwiftProtobuf.Message, SwiftProto
         if _storage._tasks != rhs_storage._tasks {return false}
         if _storage._connectedUs != rhs_storage._connectedUs {return false}
         if _storage._silentUs != rhs_storage._silentUs {return false}
+        if _storage._resources != rhs_storage._resources {return false}
+        if _storage._gpus != rhs_storage._gpus {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Isthmus_Control_V1_Resource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Resource"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}offered\0\u{1}taken\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.offered) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.taken) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.offered != 0 {
+      try visitor.visitSingularUInt64Field(value: self.offered, fieldNumber: 2)
+    }
+    if self.taken != 0 {
+      try visitor.visitSingularUInt64Field(value: self.taken, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Isthmus_Control_V1_Resource, rhs: Isthmus_Control_V1_Resource) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.offered != rhs.offered {return false}
+    if lhs.taken != rhs.taken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Isthmus_Control_V1_Gpu: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Gpu"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}taken\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.taken) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.taken != 0 {
+      try visitor.visitSingularUInt64Field(value: self.taken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Isthmus_Control_V1_Gpu, rhs: Isthmus_Control_V1_Gpu) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.taken != rhs.taken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
