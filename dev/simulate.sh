@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # A campaign of the simulator: many seeds at small size, at each level of faults, then some at 1,000 nodes.
-# SEEDS=10000 LARGE=10 say how many; SEED=1 where to begin.
+# SEEDS=10000 LARGE=100 say how many; SEED=1 where to begin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 isthmus=.build/release/isthmus
-first=${SEED:-1} seeds=${SEEDS:-10000} large=${LARGE:-10}
+first=${SEED:-1} seeds=${SEEDS:-10000} large=${LARGE:-100}
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 for faults in none light heavy; do
     echo "== $seeds seeds, up to 8 nodes, faults: $faults"

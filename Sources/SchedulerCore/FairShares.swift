@@ -30,7 +30,10 @@ struct FairShares: ~Copyable {
 
     /// The session had nothing ready in some queue, and now it has.
     mutating func join(_ session: UInt32) {
-        shares[Int(session)].pass = max(shares[Int(session)].pass, virtualTime)
+        let pass = max(shares[Int(session)].pass, virtualTime)
+        let lagMax = Limits.fairShareLagMax.nanoseconds
+        shares[Int(session)].pass = pass
+        shares[Int(session)].credit = min(shares[Int(session)].credit, pass - virtualTime + lagMax)
     }
 
     /// It only grows while the session is open.
@@ -50,8 +53,8 @@ struct FairShares: ~Copyable {
     mutating func correct(_ session: UInt32, charged: Interval, ran: Interval) {
         let excess = charged.nanoseconds - ran.nanoseconds
         if excess < 0 { return add(session, -excess) }
-        let credit = shares[Int(session)].credit + excess
-        shares[Int(session)].credit = min(credit, Limits.fairShareLagMax.nanoseconds)
+        // Never more than was charged for what it held at once, since the next charges come out of it.
+        shares[Int(session)].credit += excess
     }
 
     private mutating func add(_ session: UInt32, _ nanoseconds: Int64) {

@@ -193,6 +193,8 @@ final class World {
     private func contestIsOver() -> Bool {
         guard let contest = setting.contest else { return true }
         if let referee { return referee.isComplete }
+        // What is cut off without knowing it finds out within its lease.
+        guard let calmSince, now - calmSince > Limits.workerLease * 2 else { return false }
         if absentWorker != nil { return false }
         auditor.conclude()
         note(nil) { "a contest begins: \(contest)" }

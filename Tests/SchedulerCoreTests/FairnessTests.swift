@@ -35,6 +35,19 @@ import Testing
         #expect(cluster.scheduler.checkInvariants() == nil)
     }
 
+    /// What was expected of a task that turned out short is not lost, however many end at once.
+    @Test func sessionsPayForWhatRanAndNotForWhatWasExpected() {
+        var cluster = VirtualCluster(
+            lengths: [.milliseconds(2_000), .milliseconds(100)], isOneFunction: true)
+        cluster.openWorker(slots: 256)
+        let (a, b) = (cluster.openSession(), cluster.openSession())
+        cluster.submit(a, 40_000, function: 0)
+        cluster.submit(b, 500_000, function: 1)
+        cluster.run(for: .seconds(60))
+        #expect(cluster.ready > 0)
+        #expect(abs(share(1, of: cluster, since: [:]) - 0.5) < 0.02)
+    }
+
     /// More kinds of functions are no larger claim.
     @Test func sessionsShareTimeAcrossRequirements() {
         var cluster = VirtualCluster(lengths: [Self.long, Self.short, .milliseconds(5)])

@@ -41,9 +41,15 @@ struct VirtualCluster: ~Copyable {
     private var watermarks: [UInt64] = []
     private var functionOf: [TaskSlot: Int] = [:]
     private let lengths: [Interval]
+    private let isOneFunction: Bool
 
-    /// - Parameter lengths: how long tasks of each function run.
-    init(lengths: [Interval]) { self.lengths = lengths }
+    /// - Parameters:
+    ///   - lengths: how long tasks of each function run.
+    ///   - isOneFunction: the scheduler takes them all for the same one, with other arguments.
+    init(lengths: [Interval], isOneFunction: Bool = false) {
+        self.lengths = lengths
+        self.isOneFunction = isOneFunction
+    }
 
     mutating func openWorker(slots: Int, provides: [UInt32] = [0]) {
         let id = SessionID(0xe000 + UInt64(workers.count))
@@ -67,7 +73,8 @@ struct VirtualCluster: ~Copyable {
         for _ in 0..<count {
             watermarks[Int(id.rawValue) - 1] += 1
             let admission = scheduler.submit(
-                session, sequence: watermarks[Int(id.rawValue) - 1], function: FunctionKey(UInt32(function)),
+                session, sequence: watermarks[Int(id.rawValue) - 1],
+                function: FunctionKey(isOneFunction ? 0 : UInt32(function)),
                 requirement: RequirementID(needs),
                 options: TaskOptions(idempotent: idempotent, priority: priority), dependencies: [], now: now,
                 into: &actions)
