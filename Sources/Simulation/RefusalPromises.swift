@@ -66,8 +66,11 @@ extension Auditor {
     }
 
     /// Where nothing went wrong, what was ready all the time is refused as soon as the grace period is over.
+    /// (A task that must not start twice may have had a worker while its dispatch was being recorded.)
     private func checkPromptness(_ task: Task, _ id: TaskID, _ hopelessSince: Instant) {
-        guard let calmSince = world.calmSince, task.dependencies.isEmpty, task.dispatchesLeft == 0 else {
+        guard let calmSince = world.calmSince, task.dependencies.isEmpty, task.dispatchesLeft == 0,
+            task.spec.isIdempotent
+        else {
             return
         }
         let begun = max(hopelessSince, max(task.arrival, calmSince))

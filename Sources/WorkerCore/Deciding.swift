@@ -6,8 +6,8 @@
 //
 // What the scheduler forgot, it counts no longer: for its memory and its gpus others may have come already.
 // A slot is taken until its attempt is really gone, and so is one cpu. But while an attempt that is *counted*
-// (it took more than that, or the worker has fewer cpus than slots) is to be dropped and may still run, nothing
-// begins; and while any is, nothing that is counted.
+// (it took more than that, or the worker has fewer cpus than slots) is to be dropped and may still run,
+// nothing begins; and while any is, nothing that is counted.
 
 import TaskModel
 
