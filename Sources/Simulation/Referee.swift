@@ -124,8 +124,8 @@ final class Referee {
         let bound = ContestBounds.shares(room: contest.room, longest: longestOfAll)
         if least + bound < most {
             complain(
-                "sessions with equal claims had \(milliseconds(least)) and \(milliseconds(most)) ms of slots, "
-                    + "and may differ by \(milliseconds(bound)) ms", id)
+                "sessions with equal claims had \(milliseconds(least)) and \(milliseconds(most)) ms of "
+                    + "slots, and may differ by \(milliseconds(bound)) ms", id)
         }
     }
 
