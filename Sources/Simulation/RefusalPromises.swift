@@ -67,9 +67,10 @@ extension Auditor {
 
     /// Where nothing went wrong, what was ready all the time is refused as soon as the grace period is over.
     private func checkPromptness(_ task: Task, _ id: TaskID, _ hopelessSince: Instant) {
-        guard let calmSince = world.calmSince, task.dependencies.isEmpty, task.dispatchesLeft == 0 else {
-            return
-        }
+        guard let calmSince = world.calmSince, task.dependencies.isEmpty, task.dispatchesLeft == 0,
+            // Else a worker may have been chosen whose dispatch never reached the store.
+            task.spec.isIdempotent
+        else { return }
         let begun = max(hopelessSince, max(task.arrival, calmSince))
         let grace = world.setting.unservableGrace.nanoseconds / 94 * 100
         if (world.now - begun).nanoseconds > grace + 1_000_000_000 {
