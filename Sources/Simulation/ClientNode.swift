@@ -166,7 +166,7 @@ final class ClientNode: Node {
         case 15..<25: release(connector.id)
         case 25..<28: if setting.has(.duplicates) { submitAgain() }
         case 28: if setting.has(.drains) { world.drainSomeWorker() }
-        case 29: if setting.has(.sessionChanges), world.random.happens(400) { return beginAnew() }
+        case 29: if setting.has(.sessionChanges) { return beginAnew() }
         case _: if !connector.link.isBlocked { submit(connector.id) }
         }
         wake()

@@ -6,6 +6,9 @@ enum ContestBounds {
     /// Messages, and the turns of loops.
     private static let slack = Interval.milliseconds(10)
 
+    /// A virtual executor ends and another one starts (`VirtualExecutor`).
+    static let processChange = Interval.milliseconds(100)
+
     /// The time of what is held for one unit of room: the one that runs, and what is held ahead of the next:
     /// one task, or `prefetchTarget` of short ones.
     private static func held(_ longest: Interval) -> Interval { longest * 2 + Limits.prefetchTarget }

@@ -11,8 +11,9 @@ struct Presence {
     private var seen: [Instant?]
     private var count = 0
     private var emptySince = Instant.origin
-    /// When the scheduler last had no worker at all.
+    /// When the scheduler last had no worker at all, for a turn at least, and perhaps for a turn.
     private(set) var lastEmpty = Instant.origin
+    private(set) var lastPerhapsEmpty = Instant.origin
 
     init(nodes: Int) {
         sessions = [Int](repeating: 0, count: nodes)
@@ -26,6 +27,7 @@ struct Presence {
         sessions[node] += 1
         count += 1
         if count == 1, emptySince < lastTurn { lastEmpty = now }
+        if count == 1, emptySince <= lastTurn { lastPerhapsEmpty = now }
     }
 
     mutating func went(_ node: Int, at now: Instant) {
@@ -66,14 +68,12 @@ extension Auditor {
     }
 
     /// Where nothing went wrong, what was ready all the time is refused as soon as the grace period is over.
-    /// (A task that must not start twice may have had a worker while its dispatch was being recorded.)
     private func checkPromptness(_ task: Task, _ id: TaskID, _ hopelessSince: Instant) {
         guard let calmSince = world.calmSince, task.dependencies.isEmpty, task.dispatchesLeft == 0,
+            // Else a worker may have been chosen whose dispatch never reached the store.
             task.spec.isIdempotent
-        else {
-            return
-        }
-        let begun = max(hopelessSince, max(task.arrival, calmSince))
+        else { return }
+        let begun = max(max(hopelessSince, presence.lastPerhapsEmpty), max(task.arrival, calmSince))
         let grace = world.setting.unservableGrace.nanoseconds / 94 * 100
         if (world.now - begun).nanoseconds > grace + 1_000_000_000 {
             complain("a task is refused long after its grace period", id)
