@@ -100,6 +100,8 @@ struct AttemptTable: ~Copyable {
     private var released: [UInt32] = []
     private var byID: [AttemptID: UInt32] = [:]
     private var admitted: UInt64 = 0
+    /// Attempts that are held and counted; see `AttemptOrder`.
+    private(set) var counted = 0
 
     var count: Int { byID.count }
 
@@ -136,6 +138,7 @@ struct AttemptTable: ~Copyable {
         attempt.rank = order.rank
         attempt.devices = order.devices
         attempt.isCounted = order.isCounted
+        if order.isCounted { counted += 1 }
         if free.popLast() != nil {
             attempt.generation = entries[Int(index)].generation
             entries[Int(index)] = attempt
@@ -148,6 +151,7 @@ struct AttemptTable: ~Copyable {
     /// The attempt must be in no list. Its index is reused after the next `reclaim`.
     mutating func remove(_ index: UInt32) {
         byID[entries[Int(index)].id] = nil
+        if entries[Int(index)].isCounted { counted -= 1 }
         entries[Int(index)].phase = .free
         entries[Int(index)].generation &+= 1
         released.append(index)

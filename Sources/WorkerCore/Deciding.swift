@@ -5,15 +5,16 @@
 // while an older attempt of the other kind waits and could run here, or that one would wait for ever.
 //
 // What the scheduler forgot, it counts no longer: for its memory and its gpus others may have come already.
-// A slot is taken until its attempt is really gone, and so is one cpu. But while an attempt that is *counted*
-// (it took more than that, or the worker has fewer cpus than slots) is to be dropped and may still run,
-// nothing begins; and while any is, nothing that is counted.
+// A slot is taken until its attempt is really gone, and where each attempt takes one cpu and nothing else,
+// that is enough. But where one is *counted* (it takes more, or the worker has fewer cpus than slots),
+// nothing begins while something that is to be dropped may still run.
 
 import TaskModel
 
 extension WorkerStateMachine {
     mutating func fillPipelines(now: Instant, into actions: inout [Action]) {
-        guard !pythonQueue.isEmpty || !swiftQueue.isEmpty, droppingCounted == 0 else { return }
+        guard !pythonQueue.isEmpty || !swiftQueue.isEmpty else { return }
+        if dropping > 0, attempts.counted > 0 { return }
         if shape.devices > 0 {
             fillByDevices(now: now, into: &actions)
         } else {
@@ -57,11 +58,8 @@ extension WorkerStateMachine {
     private func runnable(_ kind: ExecutorKind, on slot: Slot) -> UInt32 {
         guard let executor = slot.executor(kind), executors[executor.int].isReady else { return noIndex }
         let head = queue(kind).head
-        return head == noIndex || suits(executor, head) && !waitsForDropped(head) ? head : noIndex
+        return head == noIndex || suits(executor, head) ? head : noIndex
     }
-
-    /// Whether what the attempt takes may still be in use by one that was forgotten.
-    func waitsForDropped(_ attempt: UInt32) -> Bool { dropping > 0 && attempts[attempt].isCounted }
 
     /// Swift executors start when there is work for them: one per waiting attempt, on idle slots first.
     mutating func startOnDemand(now: Instant, into actions: inout [Action]) {

@@ -28,7 +28,6 @@ extension WorkerStateMachine {
             let index = isPython ? python : swift
             if isPython { python = attempts[index].next } else { swift = attempts[index].next }
             idle -= 1
-            if waitsForDropped(index) { continue }
             if let number = idleSlot(for: index) {
                 send(index, to: number, now: now, into: &actions)
             } else if isPython {

@@ -47,7 +47,7 @@ extension WorkerStateMachine {
         let left = slots[number].backlog.nanoseconds - attempts[index].estimate.nanoseconds
         slots[number].backlog = Interval(nanoseconds: left)
         clearRebalance(index)
-        if attempts[index].wish == .drop { countDropping(index, -1) }
+        if attempts[index].wish == .drop { dropping -= 1 }
         return number
     }
 
@@ -107,13 +107,8 @@ extension WorkerStateMachine {
     mutating func wish(_ wish: Wish, for index: UInt32) {
         guard attempts[index].wish.rawValue < wish.rawValue else { return }
         clearRebalance(index)
-        if wish == .drop { countDropping(index, 1) }
+        if wish == .drop { dropping += 1 }
         attempts[index].wish = wish
-    }
-
-    private mutating func countDropping(_ index: UInt32, _ change: Int) {
-        dropping += change
-        if attempts[index].isCounted { droppingCounted += change }
     }
 
     private mutating func clearRebalance(_ index: UInt32) {

@@ -25,9 +25,8 @@ package struct WorkerStateMachine: ~Copyable {
     var sparesWanted = false
     /// Attempts that were asked back for an idle slot; while there are any, no more are.
     var rebalancing = 0
-    /// Attempts in pipelines that nobody wants to hear of again, and those of them that are counted.
+    /// Attempts in pipelines that nobody wants to hear of again.
     var dropping = 0
-    var droppingCounted = 0
 
     /// Earliest instant at which `decide` must run again even without events.
     package internal(set) var wakeUp = Instant.distantFuture
