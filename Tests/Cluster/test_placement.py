@@ -117,6 +117,21 @@ def test_a_worker_that_joins_in_time_serves_what_no_other_can(cluster: Cluster) 
     assert future.result(30) == 2
 
 
+def test_what_an_expected_worker_can_run_waits_for_it_and_nothing_else(cluster: Cluster) -> None:
+    cluster.scheduler("--expect", "gpu=2,cpu=4,label.zone=a")
+    client = cluster.client()
+    waiting = client.options(resources={"gpu": 1}, affinity={"zone": "a"}).submit(tasks.double, 1)
+    with pytest.raises(isthmus.TaskRefused, match="none that is expected has it"):
+        client.options(resources={"gpu": 3}).submit(tasks.double, 1).result(30)
+    assert "--expect" in cluster.verb("explain", str(waiting.task_id)).stdout
+    cluster.worker("--gpus", "2", "--label", "zone=a", slots=2)
+    assert waiting.result(30) == 2
+    # Also what depends on something that still runs.
+    slow = client.submit(tasks.sleep_then, 3, 1)
+    with pytest.raises(isthmus.TaskRefused, match="the most that one has is 2 gpu"):
+        client.options(resources={"gpu": 3}).submit(tasks.double, slow).result(2)
+
+
 def test_labels_choose_the_worker(cluster: Cluster) -> None:
     cluster.scheduler("--unservable-grace", "1")
     for name, *labels in (("a", "zone=a", "disk=ssd"), ("b", "zone=b", "disk=ssd"), ("c", "zone=c")):

@@ -14,6 +14,11 @@ extension SchedulerLoop {
 
     /// What a refused task asked for, and what there is.
     func unservableWords(_ requirement: RequirementID) -> String {
+        let wanted = "it needs a worker with \(requirements.words(requirements[requirement]))"
+        if peers.workerCount == 0 {
+            return "\(wanted), and none that is expected has it; ask for less, or announce one that has it "
+                + "with --expect"
+        }
         let workers = counted(UInt32(peers.workerCount), "connected worker")
         let expected = configuration.expected.isEmpty ? "" : ", nor one that is expected,"
         let grace = configuration.unservableGrace ?? .zero
@@ -21,8 +26,7 @@ extension SchedulerLoop {
             grace == .zero
             ? "none of \(workers)\(expected) has it"
             : "for \(words(grace)) none of \(workers)\(expected) had it"
-        return "it needs a worker with \(requirements.words(requirements[requirement])), and \(missing); "
-            + remedy(requirements[requirement])
+        return "\(wanted), and \(missing); \(remedy(requirements[requirement]))"
     }
 
     /// What there is instead, and how to get what is missing.
