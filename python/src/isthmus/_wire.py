@@ -26,7 +26,7 @@ ROLE_CLIENT: Final = 1
 
 DEFINE_FUNCTION, FORGET_FUNCTION, DEFINE_OPTIONS, SUBMIT, CANCEL, RELEASE, SETUP = range(1, 8)
 ACCEPTED, OUTCOME, STARTED = 17, 18, 20
-_KNOWN_RECORDS: Final = frozenset((*range(1, 8), 17, 18, 20, *range(33, 37), *range(49, 57), *range(64, 68)))
+_KNOWN_RECORDS: Final = frozenset((*range(1, 8), 17, 18, 20, *range(33, 37), *range(49, 59), *range(64, 69)))
 
 KIND_PYTHON, KIND_SWIFT, KIND_COMMAND = 1, 2, 3
 PICKLE, NEUTRAL, RAW = 1, 2, 3
