@@ -70,12 +70,9 @@ extension Scheduler {
         // not held ahead.
         if weight >= Estimates.weightOfLong || !task.flags.contains(.idempotent) { return .freeSlot }
         let own = ReadyQueues.level(task.priority)
-        var level = ReadyQueues.levels - 1
-        while level > own {
-            if heldOfLevel[level] > 0 { return .ahead }
-            level -= 1
-        }
-        return sessions[task.session].held == 0 || heldOfLevel[own] == 0 ? .full : .ahead
+        if sessions[task.session].held > 0, heldOfLevel[own] > 0 { return .ahead }
+        for held in heldOfLevel[(own + 1)...] where held > 0 { return .ahead }
+        return .full
     }
 
     /// The worker for the next task. One that needs a free slot and finds none is not overtaken: for the rest

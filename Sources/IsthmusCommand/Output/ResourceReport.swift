@@ -1,4 +1,5 @@
 internal import ControlAPI
+internal import TaskModel
 
 /// An amount as `--json` shows it: memory in bytes, everything else in thousandths.
 struct ResourceReport: Encodable {
@@ -29,23 +30,15 @@ extension Words {
             let (taken, offered) = (resource.taken, resource.offered)
             let amounts =
                 isMemory
-                ? "\(bytes(taken))/\(bytes(offered))" : "\(thousandths(taken))/\(thousandths(offered))"
+                ? "\(bytes(taken))/\(bytes(offered))"
+                : "\(decimal(thousandths: taken))/\(decimal(thousandths: offered))"
             return "\(resource.name) \(amounts)" + (resource.name == "gpu" ? used(gpus) : "")
         }.joined(separator: ", ")
     }
 
     private static func used(_ gpus: [Isthmus_Control_V1_Gpu]) -> String {
-        let used = gpus.filter { $0.taken > 0 }.map { "\($0.name) \(thousandths($0.taken))" }
+        let used = gpus.filter { $0.taken > 0 }.map { "\($0.name) \(decimal(thousandths: $0.taken))" }
         return used.isEmpty ? "" : " (\(used.joined(separator: ", ")))"
-    }
-
-    /// Without zeros that say nothing.
-    static func thousandths(_ amount: UInt64) -> String {
-        let (whole, rest) = amount.quotientAndRemainder(dividingBy: 1_000)
-        if rest == 0 { return "\(whole)" }
-        var digits = String(1_000 + rest).dropFirst()
-        while digits.last == "0" { digits = digits.dropLast() }
-        return "\(whole).\(digits)"
     }
 
     /// Lines `key=value` as one.

@@ -108,10 +108,7 @@ extension SchedulerLoop {
     /// " of 1.5 s"; nothing for a limit that is not known any more.
     private func allowed(_ milliseconds: UInt32?) -> String {
         guard let milliseconds, milliseconds > 0 else { return "" }
-        let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
-        var digits = String(1_000 + rest).dropFirst()
-        while digits.last == "0" { digits = digits.dropLast() }
-        return digits.isEmpty ? " of \(whole) s" : " of \(whole).\(digits) s"
+        return " of \(decimal(thousandths: UInt64(milliseconds))) s"
     }
 
     private func place(of entry: TaskEntry) -> String {

@@ -66,18 +66,9 @@ extension SchedulerLoop {
         let left = taken.map { Resources.wholeDevice - $0 }.max() ?? 0
         if asked < Resources.wholeDevice {
             if asked <= left { return nil }
-            return left == 0 ? "all in use" : "with at most \(thousandths(left)) of one left"
+            return left == 0 ? "all in use" : "with at most \(decimal(thousandths: left)) of one left"
         }
         if UInt64(free) * Resources.wholeDevice >= asked { return nil }
         return free == 0 ? "all in use" : "of which \(free) \(free == 1 ? "is" : "are") free"
     }
-}
-
-/// "0.25", "2": without zeros that say nothing.
-func thousandths(_ amount: UInt64) -> String {
-    let (whole, rest) = amount.quotientAndRemainder(dividingBy: 1_000)
-    if rest == 0 { return "\(whole)" }
-    var digits = String(1_000 + rest).dropFirst()
-    while digits.last == "0" { digits = digits.dropLast() }
-    return "\(whole).\(digits)"
 }

@@ -93,7 +93,7 @@ extension RequirementTable {
 
     func amount(_ amount: UInt64, _ kind: Int) -> String {
         if kind == Resources.memory { return "\(memoryWords(amount)) of memory" }
-        return "\(thousandths(amount)) \(resourceNames[kind])"
+        return "\(decimal(thousandths: amount)) \(resourceNames[kind])"
     }
 }
 
