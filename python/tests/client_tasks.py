@@ -105,3 +105,27 @@ def raise_two_arguments() -> None:
 class RefusesPickle:
     def __reduce__(self) -> Any:
         raise TypeError("this object refuses to be pickled")
+
+
+def throw(kind: type[BaseException]) -> None:
+    raise kind
+
+
+def throw_at_two(kind: type[BaseException], value: int) -> int:
+    if value == 2:
+        raise kind
+    return value
+
+
+class Throws:
+    """Raises when it is read."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return throw, (self.kind,)
+
+
+def unpicklable_here(kind: type[BaseException], size: int) -> tuple[Throws, bytes]:
+    return Throws(kind), bytes(size)

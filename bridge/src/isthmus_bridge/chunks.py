@@ -33,7 +33,8 @@ def run_chunk(
         # `extend` keeps what it has appended when the iterator raises, and loops in C.
         values.extend(map(function, *columns))
         if len(values) < len(columns[0]):
-            raise RuntimeError("the mapped function raised StopIteration")
+            # As its exception is lost, the function would have to be called again to see where.
+            raise RuntimeError("the task raised StopIteration")
     except TaskCancelled:
         raise
     except BaseException as error:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from isthmus_bridge.chunks import run_chunk
 
 from . import _limits as limits
-from ._outcomes import remote_traceback
+from ._outcomes import contained, remote_traceback
 from ._task import TaskFunction
 from .errors import ExecutorCrashed, RemoteError
 from .future import Future
@@ -303,13 +303,15 @@ def _exception(failure: Any) -> BaseException:
     if failure.pickled is not None:
         try:
             made = pickle.loads(failure.pickled)
-        except (Exception, SystemExit):
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             made = None
     if not isinstance(made, BaseException):
         made = RemoteError(failure.class_name, failure.message, failure.traceback)
     if made.__cause__ is None and failure.traceback:
         made.__cause__ = remote_traceback(failure.traceback)
-    return made
+    return contained(made)
 
 
 def map_chunks(

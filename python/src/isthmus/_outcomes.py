@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, process
@@ -110,9 +111,25 @@ def result_of(
             return None, None
         try:
             return value_of(payload), None
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return None, unreadable(error)
-    return None, _exception(head, payload, parts, task_id, limits)
+    return None, contained(_exception(head, payload, parts, task_id, limits))
+
+
+#: Raised where a result is asked for, these would end the generator, iterator or coroutine that asks, without
+#: a word; an event loop would wait for ever.
+_ENDS_WHO_ASKS = (StopIteration, StopAsyncIteration, GeneratorExit, asyncio.CancelledError)
+
+
+def contained(error: BaseException) -> BaseException:
+    """What a task raised, as something that may be raised again anywhere."""
+    if not isinstance(error, _ENDS_WHO_ASKS):
+        return error
+    made = RuntimeError(f"the task raised {type(error).__name__}")
+    made.__cause__ = error
+    return made
 
 
 def unreadable(error: BaseException) -> errors.NotSerializable:
@@ -203,7 +220,9 @@ def _rebuilt(payload: wire.Payload | None) -> BaseException | None:
         return None
     try:
         made = value_of(payload)
-    except (Exception, SystemExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return None
     return made if isinstance(made, BaseException) else None
 

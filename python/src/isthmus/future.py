@@ -12,8 +12,8 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures import Future as _BaseFuture
+from concurrent.futures import InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -153,7 +153,7 @@ class Future(_BaseFuture[T]):
         if stage == VALUE:
             return None
         error: BaseException = self._data
-        if isinstance(error, CancelledError):
+        if self._state == CANCELLED_AND_NOTIFIED:
             raise error
         return error
 
@@ -253,7 +253,9 @@ class Future(_BaseFuture[T]):
         if self._stage == PICKLED:
             try:
                 value = _loads(data)
-            except (Exception, SystemExit) as failure:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as failure:
                 error = outcomes.unreadable(failure)
         else:
             details, parts = outcomes.decode(data)
