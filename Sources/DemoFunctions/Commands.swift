@@ -24,8 +24,8 @@ enum ReportCommand {
     ) async throws -> RemoteTask<DynamicValue> {
         // Modules of a script are not importable on a worker, so their source travels.
         let source = try String(contentsOfFile: "stdlib_measure.py", encoding: .utf8)
-        let measure = Function.python(source: source, name: "measure")
-        let join = Function.python(source: source, name: "join")
+        let measure = TaskFunction.python(source: source, name: "measure")
+        let join = TaskFunction.python(source: source, name: "join")
         var measures: [RemoteTask<DynamicValue>] = []
         var lexicals: [RemoteTask<LexicalReport>] = []
         for file in files {

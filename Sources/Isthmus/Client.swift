@@ -5,7 +5,7 @@ import Wire
 
 /// A program's connection to an Isthmus cluster, in one session: submits tasks and receives their outcomes.
 ///
-///     let client = try await Client.embedded(slots: 2)
+///     let client = try await Client.makeEmbedded(slots: 2)
 ///     let length = try await client.submit(.python("math:hypot"), 3.0, 4.0, as: Double.self).value
 ///
 /// A client is shared freely between Swift tasks. The session ends when the client and all its `RemoteTask`s
@@ -24,7 +24,7 @@ public final class Client: Sendable {
     ///   - binary: the `isthmus` executable; nil to look for it: `ISTHMUS_BINARY`, beside this executable, in
     ///     `.build/release` of a folder above it, in the virtual environment, on the `PATH`.
     /// - Throws: `IsthmusError.connection` when it cannot be started, with what to do.
-    public static func embedded(
+    public static func makeEmbedded(
         slots: Int, python: String? = nil, swiftExecutable: String? = nil, binary: String? = nil
     ) async throws(IsthmusError) -> Client {
         let path: String
@@ -112,7 +112,7 @@ public final class Client: Sendable {
     /// - Throws: `IsthmusError.argumentNotEncodable`, `limit`, `invalidFunction`, `invalidOptions`,
     ///   `connection`, `closed`, or `cancelled` if the Swift task is cancelled while it is suspended.
     nonisolated(nonsending) public func submit<each Argument: Encodable, Value: Decodable & Sendable>(
-        _ function: Function, _ arguments: repeat each Argument,
+        _ function: TaskFunction, _ arguments: repeat each Argument,
         keywords: [String: any Encodable & Sendable] = [:], as type: Value.Type = Value.self,
         options: TaskOptions = TaskOptions()
     ) async throws(IsthmusError) -> RemoteTask<Value> {
@@ -134,7 +134,7 @@ public final class Client: Sendable {
     /// Values that come before an error are delivered; the error ends the sequence. When the iteration is
     /// left, tasks that have not ended are cancelled.
     public func map<Inputs: Sequence, Value: Decodable & Sendable>(
-        _ function: Function, over inputs: Inputs, as type: Value.Type = Value.self,
+        _ function: TaskFunction, over inputs: Inputs, as type: Value.Type = Value.self,
         options: TaskOptions = TaskOptions()
     ) -> RemoteValues<Inputs, Value> where Inputs.Element: Encodable {
         RemoteValues(client: self, function: function, inputs: inputs, options: options)
@@ -151,7 +151,7 @@ struct CallEncoder {
     private var positional: [NeutralValue] = []
     private let kind: ExecutorKind
 
-    init(_ function: Function) { kind = function.kind }
+    init(_ function: TaskFunction) { kind = function.kind }
 
     mutating func append(_ argument: some Encodable) throws(IsthmusError) {
         positional.append(try encode(argument, "argument \(positional.count + 1)"))

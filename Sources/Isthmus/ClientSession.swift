@@ -24,7 +24,7 @@ final class ClientSession: Sendable {
         var outbox: [Letter] = []
         var credit = Credit()
         var entries: [UInt64: Unfinished] = [:]
-        var functions: [Function: UInt32] = [:]
+        var functions: [TaskFunction: UInt32] = [:]
         var options: [TaskOptions: UInt32] = [:]
         var loopIsAwake = false
     }
@@ -54,7 +54,7 @@ final class ClientSession: Sendable {
 
     /// Submits a task, after waiting for credit if there is none.
     nonisolated(nonsending) func submit(
-        _ function: Function, _ options: TaskOptions, _ arguments: [UInt8], dependencies: [TaskID],
+        _ function: TaskFunction, _ options: TaskOptions, _ arguments: [UInt8], dependencies: [TaskID],
         lease: SessionLease
     ) async throws(IsthmusError) -> TaskHandle {
         let definition = try function.definition()
@@ -97,7 +97,7 @@ final class ClientSession: Sendable {
 
     /// Numbers the task and puts it into the outbox. The caller holds credit for it.
     private func post(
-        _ function: Function, _ options: TaskOptions, _ definition: [UInt8], _ arguments: [UInt8],
+        _ function: TaskFunction, _ options: TaskOptions, _ definition: [UInt8], _ arguments: [UInt8],
         _ dependencies: [TaskID]
     ) throws(IsthmusError) -> TaskEntry {
         let (entry, mustWake) = try state.withLock { state throws(IsthmusError) -> (TaskEntry, Bool) in
@@ -168,7 +168,7 @@ extension ClientSession.State {
         return true
     }
 
-    fileprivate mutating func number(of function: Function, _ definition: [UInt8]) throws(IsthmusError)
+    fileprivate mutating func number(of function: TaskFunction, _ definition: [UInt8]) throws(IsthmusError)
         -> UInt32
     {
         if let known = functions[function] { return known }

@@ -33,8 +33,8 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
     /// cancelled as `value` is.
     ///
     /// - Throws: when there is no outcome: the connection was lost, the client was closed, or the Swift task
-    ///   that awaits it was cancelled. An exception of the function is not thrown but is in `Outcome.error`.
-    public var outcome: Outcome {
+    ///   that awaits it was cancelled. An exception of the function is not thrown but is in `TaskOutcome.error`.
+    public var outcome: TaskOutcome {
         get async throws(IsthmusError) {
             switch await handle.end() {
             case .outcome(let outcome): outcome.outcome(of: handle.entry.function)
@@ -56,7 +56,7 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
     public func cancel() { handle.session.cancel(handle.entry.id) }
 
     /// The task as an argument inside arrays and dictionaries of other arguments.
-    public var argument: Argument { Argument(self) }
+    public var argument: TaskArgument { TaskArgument(self) }
 }
 
 extension RemoteTask: Encodable {
@@ -76,8 +76,8 @@ extension RemoteTask: NeutralRepresentable {
 }
 
 /// An argument of any type, so that arrays and dictionaries can mix values and tasks:
-/// `submit(f, [Argument(1), task.argument])`.
-public struct Argument: Encodable, Sendable {
+/// `submit(f, [TaskArgument(1), task.argument])`.
+public struct TaskArgument: Encodable, Sendable {
     private let content: any Encodable & Sendable
 
     /// Takes anything that `submit` would take.
@@ -87,7 +87,7 @@ public struct Argument: Encodable, Sendable {
     public func encode(to encoder: any Encoder) throws { try content.encode(to: encoder) }
 }
 
-extension Argument: NeutralRepresentable {
+extension TaskArgument: NeutralRepresentable {
     package func neutralValue(_ dependencies: NeutralDependencies) throws -> NeutralValue {
         try NeutralValue(encoding: content, dependencies: dependencies)
     }

@@ -9,7 +9,7 @@ where Inputs.Element: Encodable {
     public typealias Failure = IsthmusError
 
     let client: Client
-    let function: Function
+    let function: TaskFunction
     let inputs: Inputs
     let options: TaskOptions
 
@@ -48,13 +48,13 @@ where Inputs.Element: Encodable {
         }
 
         private let client: Client
-        private let function: Function
+        private let function: TaskFunction
         private let options: TaskOptions
         private var inputs: Inputs.Iterator
         private let window = Window()
         private var isOver = false
 
-        init(client: Client, function: Function, inputs: Inputs.Iterator, options: TaskOptions) {
+        init(client: Client, function: TaskFunction, inputs: Inputs.Iterator, options: TaskOptions) {
             self.client = client
             self.function = function
             self.inputs = inputs

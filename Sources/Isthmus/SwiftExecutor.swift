@@ -77,7 +77,7 @@ final class SwiftExecutor: Sendable {
         return value.string
     }
 
-    private func outcome(of attempt: ReceivedAttempt, name: String?) -> TaskOutcome {
+    private func outcome(of attempt: ReceivedAttempt, name: String?) -> ExecutorRuntime.TaskOutcome {
         guard let name, let body = registry.functions[name] else {
             let known = registry.functions.keys.sorted().joined(separator: ", ")
             return Self.failure(
@@ -139,11 +139,12 @@ private final class ResultBox: Sendable {
 extension SwiftExecutor {
     private static func outcome(
         _ result: Result<NeutralValue, any Error>, stopped: StopReason?
-    ) -> TaskOutcome {
+    ) -> ExecutorRuntime.TaskOutcome {
         switch result {
         case .success(let value):
             do {
-                return TaskOutcome(.value, parts: [.init(.value, .neutral, try value.encoded())])
+                return ExecutorRuntime.TaskOutcome(
+                    .value, parts: [.init(.value, .neutral, try value.encoded())])
             } catch {
                 return failure("ResultTooLarge", .notSerializable, "the result cannot be sent: \(error)")
             }
@@ -160,13 +161,19 @@ extension SwiftExecutor {
         }
     }
 
-    private static func failure(_ type: String, _ reason: OutcomeReason, _ message: String) -> TaskOutcome {
+    private static func failure(_ type: String, _ reason: OutcomeReason, _ message: String)
+        -> ExecutorRuntime.TaskOutcome
+    {
         let summary = NeutralValue.map([
             NeutralPair(.string("class"), .string(type)), NeutralPair(.string("message"), .string(message)),
         ])
         // Two strings always have a neutral form.
-        let parts = (try? summary.encoded()).map { [TaskOutcome.Part(.exceptionSummary, .neutral, $0)] } ?? []
-        return TaskOutcome(.exception, reason, detail: reason == .none ? "" : message, parts: parts)
+        let parts =
+            (try? summary.encoded()).map {
+                [ExecutorRuntime.TaskOutcome.Part(.exceptionSummary, .neutral, $0)]
+            } ?? []
+        return ExecutorRuntime.TaskOutcome(
+            .exception, reason, detail: reason == .none ? "" : message, parts: parts)
     }
 }
 

@@ -16,10 +16,10 @@ final class TaskEntry: Sendable {
     }
 
     let id: TaskID
-    let function: Function
+    let function: TaskFunction
     private let state = Mutex(State())
 
-    init(id: TaskID, function: Function) {
+    init(id: TaskID, function: TaskFunction) {
         self.id = id
         self.function = function
     }

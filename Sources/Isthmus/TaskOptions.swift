@@ -54,7 +54,7 @@ public struct TaskOptions: Hashable, Sendable {
         if retries.count > 0 {
             fields.append(Field("retries", .unsigned(UInt64(retries.count)), matters: true))
             add("backoff_ms", retries.backoff)
-            add("backoff_max_ms", retries.backoffMax)
+            add("backoff_max_ms", retries.maxBackoff)
             if !retries.only.isEmpty {
                 fields.append(
                     Field("retry_on", .string(retries.only.joined(separator: "\n")), matters: true))
@@ -77,17 +77,17 @@ extension TaskOptions {
         /// tasks that failed together do not come back together. Nil: none.
         public var backoff: Duration?
         /// The longest delay. Nil: the cluster's own limit.
-        public var backoffMax: Duration?
+        public var maxBackoff: Duration?
         /// Only after these exceptions or subclasses of them, by name as a traceback shows it: `ValueError`,
         /// `requests.exceptions.Timeout`. Empty: after any.
         public var only: [String]
 
         /// Retries; what is left out keeps its default.
-        public init(_ count: Int, backoff: Duration? = nil, backoffMax: Duration? = nil, only: [String] = [])
+        public init(_ count: Int, backoff: Duration? = nil, maxBackoff: Duration? = nil, only: [String] = [])
         {
             self.count = count
             self.backoff = backoff
-            self.backoffMax = backoffMax
+            self.maxBackoff = maxBackoff
             self.only = only
         }
 

@@ -11,7 +11,7 @@ import Wire
 ///     await registry.main()
 ///
 /// The executable is then a worker (`my-functions worker --connect ADDRESS --slots N`), or is given to
-/// `isthmus up --swift` and `Client.embedded(swiftExecutable:)`. Either way the functions run in child
+/// `isthmus up --swift` and `Client.makeEmbedded(swiftExecutable:)`. Either way the functions run in child
 /// processes, for which the executable starts itself again: a trap costs the one task that hit it.
 ///
 /// A function receives the positional arguments of `submit` and returns its value, both `Codable`. What it
@@ -25,7 +25,7 @@ public struct TaskRegistry: Sendable {
     /// An empty registry.
     public init() {}
 
-    /// Registers a function under a name, by which `Function.swift(name)` and Python's `swift(name)` call it.
+    /// Registers a function under a name, by which `TaskFunction.swift(name)` and Python's `swift(name)` call it.
     ///
     /// - Parameter body: any number of `Decodable` arguments; `async` and `throws` if it likes.
     public mutating func register<each Argument: Decodable & Sendable, Value: Encodable & Sendable>(

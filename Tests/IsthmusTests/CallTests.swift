@@ -22,14 +22,14 @@ import Testing
 
     @Test func `Python callables by source text`() async throws {
         let client = try await SharedCluster.client
-        let double = Function.python(source: "def f(x):\n    return x * 2", name: "f")
+        let double = TaskFunction.python(source: "def f(x):\n    return x * 2", name: "f")
         #expect(try await client.submit(double, 21, as: Int.self).value == 42)
         #expect(try await client.submit(double, "ab", as: String.self).value == "abab")
     }
 
     @Test func `Codable values there and back`() async throws {
         let client = try await SharedCluster.client
-        let same = Function.python(source: "def same(value): return value", name: "same")
+        let same = TaskFunction.python(source: "def same(value): return value", name: "same")
         let points = [Point(x: 1, y: -2.5), Point(x: 0, y: 1e300)]
         #expect(try await client.submit(same, points, as: [Point].self).value == points)
         #expect(try await client.submit(same, [1: "a", -5: "b"], as: [Int: String].self).value[-5] == "b")
@@ -83,7 +83,8 @@ import Testing
         let sum = try await client.submit(.python("builtins:sum"), [one, count], as: Int.self)
         #expect(try await sum.value == 43)
         let nested = try await client.submit(
-            .python("builtins:repr"), ["a": [Argument(1), one.argument], "b": [sum.argument]], as: String.self
+            .python("builtins:repr"), ["a": [TaskArgument(1), one.argument], "b": [sum.argument]],
+            as: String.self
         )
         let shown = try await nested.value
         #expect(shown.contains("'a': [1, 42]") && shown.contains("'b': [43]"))

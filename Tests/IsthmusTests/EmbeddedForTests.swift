@@ -21,7 +21,7 @@ enum Build {
     }
 
     static func embedded(slots: Int = 2) async throws -> Client {
-        try await Client.embedded(
+        try await Client.makeEmbedded(
             slots: slots, python: python, swiftExecutable: try product("TestFunctions"), binary: binary)
     }
 }

@@ -82,7 +82,7 @@ import Testing
 
     @Test func `Cancelling the Swift task that waits stops the remote one`() async throws {
         let client = try await SharedCluster.client
-        for function in [Function.swift("sleeps"), Marker.pythonSleep, .swift("spins")] {
+        for function in [TaskFunction.swift("sleeps"), Marker.pythonSleep, .swift("spins")] {
             let marker = Marker()
             let task = try await client.submit(function, 600.0, marker.path, as: DynamicValue.self)
             let waiting = Task { try await task.value }
@@ -101,7 +101,7 @@ import Testing
     @Test func `A task that runs for too long times out`() async throws {
         let client = try await SharedCluster.client
         let options = TaskOptions(timeout: .milliseconds(200), grace: .milliseconds(200))
-        for function in [Function.swift("sleeps"), Marker.pythonSleep] {
+        for function in [TaskFunction.swift("sleeps"), Marker.pythonSleep] {
             let task = try await client.submit(
                 function, 600.0, Marker().path, as: NoValue.self, options: options)
             guard case .timedOut? = await error(of: task) else {
@@ -148,7 +148,7 @@ import Testing
 
 /// A file by which a task tells that it runs.
 private final class Marker: Sendable {
-    static let pythonSleep = Function.python(
+    static let pythonSleep = TaskFunction.python(
         source:
             "import time\ndef f(seconds, marker):\n    open(marker, 'w').close()\n    time.sleep(seconds)\n",
         name: "f")

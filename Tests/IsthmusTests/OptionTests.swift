@@ -5,7 +5,7 @@ import Testing
 /// What options of a task promise, seen from a Swift client.
 @Suite struct OptionTests {
     /// Raises `kind` until it was called `times` times before, then returns the number of its calls.
-    private static let flaky = Function.python(
+    private static let flaky = TaskFunction.python(
         source: """
             import builtins
             def f(path, times, kind):

@@ -11,7 +11,7 @@ struct Statistics: Codable {
 
 let functions = URL(fileURLWithPath: Client.thisExecutable!).deletingLastPathComponent()
     .appendingPathComponent("Functions").path
-let client = try await Client.embedded(slots: 2, swiftExecutable: functions)
+let client = try await Client.makeEmbedded(slots: 2, swiftExecutable: functions)
 
 let length = try await client.submit(.python("math:hypot"), 3.0, 4.0, as: Double.self).value
 print("hypot(3, 4) is \(length)")
@@ -19,7 +19,7 @@ print("hypot(3, 4) is \(length)")
 let text = try await client.submit(.python("inspect:getdoc"), "a string", as: String.self)
 let words = try await client.submit(.swift("tokenize"), text, as: [String].self)
 let statistics = try await client.submit(.swift("statistics"), words, as: Statistics.self)
-let occurrences = Function.python(source: "def f(words, word): return words.count(word)", name: "f")
+let occurrences = TaskFunction.python(source: "def f(words, word): return words.count(word)", name: "f")
 let count = try await client.submit(occurrences, words, "the", as: Int.self)
 print("str's documentation: \(try await statistics.value), \(try await count.value) times \"the\"")
 

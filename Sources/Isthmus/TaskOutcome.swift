@@ -2,7 +2,7 @@ import TaskModel
 import Wire
 
 /// What a task ended with, apart from its value.
-public struct Outcome: Sendable {
+public struct TaskOutcome: Sendable {
     /// How it ended.
     public enum Status: String, Sendable {
         case value, exception, cancelled, lost, timedOut, refused
@@ -59,7 +59,7 @@ struct ReceivedOutcome: Sendable {
             standardOutput: text(.standardOutput), standardError: text(.standardError), log: text(.log))
     }
 
-    func failure(of function: Function, detail: String? = nil) -> TaskFailure {
+    func failure(of function: TaskFunction, detail: String? = nil) -> TaskFailure {
         let ran = head.worker.rawValue != 0
         return TaskFailure(
             task: head.attempt.task.description, function: function.description,
@@ -67,8 +67,8 @@ struct ReceivedOutcome: Sendable {
             detail: detail ?? self.detail, output: text(.standardError).lastLines(20))
     }
 
-    func outcome(of function: Function) -> Outcome {
-        Outcome(
+    func outcome(of function: TaskFunction) -> TaskOutcome {
+        TaskOutcome(
             task: head.attempt.task.description, status: status, attempt: Int(head.attempt.number),
             worker: head.worker.rawValue == 0 ? "" : head.worker.description,
             waited: .microseconds(Int64(head.waitedMicroseconds)),
@@ -76,7 +76,7 @@ struct ReceivedOutcome: Sendable {
             detail: detail, output: output, error: error(of: function))
     }
 
-    private var status: Outcome.Status {
+    private var status: TaskOutcome.Status {
         switch head.status {
         case .value: .value
         case .exception: .exception
@@ -88,7 +88,7 @@ struct ReceivedOutcome: Sendable {
     }
 
     /// Why there is no value; nil when there is one.
-    func error(of function: Function) -> IsthmusError? {
+    func error(of function: TaskFunction) -> IsthmusError? {
         let failure = failure(of: function)
         switch head.status {
         case .value: return nil
@@ -111,7 +111,7 @@ struct ReceivedOutcome: Sendable {
         }
     }
 
-    private func exception(of function: Function, _ failure: TaskFailure) -> IsthmusError {
+    private func exception(of function: TaskFunction, _ failure: TaskFailure) -> IsthmusError {
         var type = "an exception"
         var message = detail
         if let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral,
@@ -128,7 +128,8 @@ struct ReceivedOutcome: Sendable {
         }
     }
 
-    func value<Value: Decodable>(as type: Value.Type, of function: Function) throws(IsthmusError) -> Value {
+    func value<Value: Decodable>(as type: Value.Type, of function: TaskFunction) throws(IsthmusError) -> Value
+    {
         if let error = error(of: function) { throw error }
         func unreadable(_ problem: String) -> IsthmusError {
             .resultNotDecodable(

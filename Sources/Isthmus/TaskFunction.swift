@@ -2,7 +2,7 @@ import TaskModel
 import Wire
 
 /// What a task calls.
-public struct Function: Hashable, Sendable {
+public struct TaskFunction: Hashable, Sendable {
     enum Form: Hashable {
         case importPath(String)
         case source(text: String, name: String)
@@ -13,19 +13,19 @@ public struct Function: Hashable, Sendable {
 
     /// A Python callable that can be imported where the tasks run, as `module:qualified.name`: `math:hypot`,
     /// `builtins:sorted`, `pandas:DataFrame.from_dict`.
-    public static func python(_ path: String) -> Function { Function(form: .importPath(path)) }
+    public static func python(_ path: String) -> TaskFunction { TaskFunction(form: .importPath(path)) }
 
     /// A Python callable by its source text, which is executed once in each executor; `name` is what to call
     /// of what the text defines.
-    public static func python(source: String, name: String) -> Function {
-        Function(form: .source(text: source, name: name))
+    public static func python(source: String, name: String) -> TaskFunction {
+        TaskFunction(form: .source(text: source, name: name))
     }
 
     /// A Swift function by the name under which a worker's `TaskRegistry` knows it.
-    public static func swift(_ name: String) -> Function { Function(form: .swift(name)) }
+    public static func swift(_ name: String) -> TaskFunction { TaskFunction(form: .swift(name)) }
 }
 
-extension Function: CustomStringConvertible {
+extension TaskFunction: CustomStringConvertible {
     /// As it appears in messages.
     public var description: String {
         switch form {
