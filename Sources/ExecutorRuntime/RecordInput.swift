@@ -5,29 +5,27 @@ internal import Wire
 /// Turns what arrives on the socket into whole records. Small ones are cut out of one buffer, many per
 /// system call; a large attachment is read straight into memory of its own.
 struct RecordInput: ~Copyable, Sendable {
-    /// A record whose attachments are still arriving.
-    private struct Unfinished: Sendable {
-        let header: RecordHeader
-        let body: [UInt8]
-        var attachments: [Attachment] = []
-        /// The attachment that is being filled, and how much of it is there.
-        var filling: Attachment?
-        var filled = 0
-    }
-
     private var buffer = [UInt8](repeating: 0, count: ExecutorLimits.inputBytes)
     private var start = 0
     private var end = 0
     /// Bytes from `start` on that the next step needs; what is there is too little.
     private var wanted = 0
-    private var unfinished: Unfinished?
+    /// The record whose attachments are still arriving: its header, its body, and those that are there.
+    /// Fields of their own, for the compiler forgets to release what is overwritten through an optional in a
+    /// struct like this one (Tests/Tidy/compiler_fault.swift).
+    private var unfinished: RecordHeader?
+    private var body: [UInt8] = []
+    private var attachments: [Attachment] = []
+    /// The attachment that is being filled, and how much of it is there.
+    private var filling: Attachment?
+    private var filled = 0
 
     /// One read. Takes whole records afterwards with `next`, until it answers nil.
     mutating func read(_ socket: ExecutorSocket, waiting: Bool) throws(PosixError) -> Transferred {
-        if let filling = unfinished?.filling, start == end {
-            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: filling.buffer[unfinished!.filled...])
+        if let filling, start == end {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: filling.buffer[filled...])
             let read = try unsafe socket.read(into: rest, waiting: waiting)
-            if case .bytes(let count) = read { unfinished!.filled += count }
+            if case .bytes(let count) = read { filled += count }
             return read
         }
         makeRoom()
@@ -53,21 +51,27 @@ struct RecordInput: ~Copyable, Sendable {
     }
 
     mutating func next() throws(WireError) -> ReceivedRecord? {
-        if unfinished == nil {
-            guard let (header, body) = try takeRecord() else { return nil }
-            guard header.attachments > 0 else {
-                return ReceivedRecord(type: header.type, flags: header.flags, body: body, attachments: [])
+        let header: RecordHeader
+        if let unfinished {
+            header = unfinished
+        } else {
+            guard let (taken, body) = try takeRecord() else { return nil }
+            guard taken.attachments > 0 else {
+                return ReceivedRecord(type: taken.type, flags: taken.flags, body: body, attachments: [])
             }
-            unfinished = Unfinished(header: header, body: body)
+            header = taken
+            unfinished = taken
+            self.body = body
         }
-        while unfinished!.attachments.count < unfinished!.header.attachments {
+        while attachments.count < header.attachments {
             guard try takeAttachment() else { return nil }
         }
-        let whole = unfinished!
+        let whole = ReceivedRecord(
+            type: header.type, flags: header.flags, body: body, attachments: attachments)
         unfinished = nil
-        return ReceivedRecord(
-            type: whole.header.type, flags: whole.header.flags, body: whole.body,
-            attachments: whole.attachments)
+        body = []
+        attachments = []
+        return whole
     }
 
     private mutating func takeRecord() throws(WireError) -> (RecordHeader, [UInt8])? {
@@ -82,31 +86,36 @@ struct RecordInput: ~Copyable, Sendable {
 
     /// Answers false when more has to be read first.
     private mutating func takeAttachment() throws(WireError) -> Bool {
-        if unfinished!.filling == nil {
-            guard has(8) else { return false }
-            var reader = unsafe ByteReader(buffer.span.bytes, at: start)
-            let count = try reader.uint64("attachment length")
-            guard count <= Limits.payloadBytesMax else {
-                throw WireError("attachment of \(count) bytes, at most \(Limits.payloadBytesMax)")
-            }
-            start += 8
-            unfinished!.filling = Attachment(count: Int(count))
-            unfinished!.filled = 0
-        }
-        let attachment = unfinished!.filling!
-        let available = min(end - start, attachment.count - unfinished!.filled)
+        guard let attachment = try startedAttachment() else { return false }
+        let available = min(end - start, attachment.count - filled)
         if available > 0 {
-            attachment.fill(at: unfinished!.filled, from: buffer, start..<(start + available))
+            attachment.fill(at: filled, from: buffer, start..<(start + available))
             start += available
-            unfinished!.filled += available
+            filled += available
         }
-        guard unfinished!.filled == attachment.count else {
+        guard filled == attachment.count else {
             wanted = 0
             return false
         }
-        unfinished!.attachments.append(attachment)
-        unfinished!.filling = nil
+        attachments.append(attachment)
+        filling = nil
         return true
+    }
+
+    /// The one that is being filled, or the next one; nil when its length has to be read first.
+    private mutating func startedAttachment() throws(WireError) -> Attachment? {
+        if let filling { return filling }
+        guard has(8) else { return nil }
+        var reader = unsafe ByteReader(buffer.span.bytes, at: start)
+        let count = try reader.uint64("attachment length")
+        guard count <= Limits.payloadBytesMax else {
+            throw WireError("attachment of \(count) bytes, at most \(Limits.payloadBytesMax)")
+        }
+        start += 8
+        let attachment = Attachment(count: Int(count))
+        filling = attachment
+        filled = 0
+        return attachment
     }
 
     private mutating func has(_ count: Int) -> Bool {

@@ -122,8 +122,9 @@ extension ExecutorChannel {
                     attempt: attempt, status: outcome.status, reason: outcome.reason, parts: 0,
                     worker: SessionID(worker.load(ordering: .relaxed)))
                 output.withLock { $0.inlineOutcome(head, detail: "", parts: [], now) }
-            } else if state.running?.attempt == attempt, state.running?.stop == nil {
-                state.running?.stop = reason
+            } else if var running = state.running, running.attempt == attempt, running.stop == nil {
+                running.stop = reason
+                state.running = running
                 state.onStop?(attempt, reason)
             }
         }

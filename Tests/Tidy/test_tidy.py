@@ -171,3 +171,22 @@ def test_markdown_links_lead_somewhere() -> None:
         if "://" not in link and not (path.parent / link).exists()
     ]
     assert not broken
+
+
+#: Overwriting a field through an optional: `x!.field = value`, `x?.a.b = value`. A subscript in front
+#: (`table[key]?.field = value`) is another matter: the compiler treats it rightly.
+THROUGH_OPTIONAL = re.compile(r"(?<!\])[!?]\.[A-Za-z_.]+\s*=(?![=])[^\n]*")
+PROOF = ROOT / "Tests" / "Tidy" / "compiler_fault.swift"
+
+
+@pytest.mark.parametrize("path", [path for path in SWIFT if path != PROOF], ids=relative)
+def test_nothing_is_overwritten_through_an_optional(path: Path) -> None:
+    match = THROUGH_OPTIONAL.search(code_without_comments(path.read_text()))
+    assert not match, f"{match.group(0)!r}: what was there is never released; use take() or another field"
+
+
+def test_the_compiler_still_forgets_what_is_overwritten_through_an_optional(tmp_path: Path) -> None:
+    program = tmp_path / "fault"
+    subprocess.run(["swiftc", "-O", str(PROOF), "-o", str(program)], check=True)
+    answer = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+    assert answer == "1\n", "the compiler is mended: this test and the rule above it can go"

@@ -28,6 +28,7 @@ FINISHED, RETURNED, FUNCTION, ASSIGN, RETRACT, STOP, SETUP = 33, 35, 49, 50, 51,
 FORGET_SESSION, FORGET_FUNCTION, GREETING, READY, FAILED, SHUTDOWN = 54, 55, 64, 65, 66, 67
 DEVICES = 68
 PICKLE, NEUTRAL, RAW = 1, 2, 3
+PYTHON, SWIFT = 1, 2
 VALUE, EXCEPTION, CANCELLED, LOST, TIMED_OUT = range(5)
 INLINE_MAX = 64 << 10
 SESSION = 0x1234_5678_9ABC_DEF0
@@ -189,9 +190,9 @@ class Executor:
             record += struct.pack("<Q", len(attachment)) + attachment
         self.socket.sendall(record)
 
-    def define(self, number: int, definition: Payload, session: int = SESSION) -> None:
+    def define(self, number: int, definition: Payload, session: int = SESSION, kind: int = PYTHON) -> None:
         head, attachments = encode(definition)
-        self.send(FUNCTION, struct.pack("<QIBBH16s", session, number, 1, 0, 0, b"") + head, attachments)
+        self.send(FUNCTION, struct.pack("<QIBBH16s", session, number, kind, 0, 0, b"") + head, attachments)
 
     def setup(self, arguments: Payload, number: int = 0, session: int = SESSION) -> None:
         head, attachments = encode(arguments)
