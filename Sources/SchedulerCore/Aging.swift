@@ -3,7 +3,8 @@
 // Priorities are strict and sessions are served by their share, so a task could wait for ever behind a stream
 // of more urgent ones, and a session behind others that were served elsewhere. Two things therefore *age*:
 //   - the first task of a queue, which counts as one priority more for each `Limits.agingInterval` that it
-//     waits, until it is level with the most urgent ones that are ready;
+//     waits, until it is level with the most urgent ones that are ready. Others of its session may have come
+//     in front of it meanwhile, so what counts is also how long that session had no turn in the queue;
 //   - the first task of a session that was not served in its queue for that long.
 // One of `Limits.agedPlacementEvery` placements goes to what has aged, in turn. So behind any stream the
 // first task of a queue waits at most for its intervals, and then for that many placements per aged queue.
@@ -41,11 +42,20 @@ extension Scheduler {
 
     private func hasAged(_ lane: UInt32, top: Int, now: Instant) -> Bool {
         let row = queues.lanes[Int(lane)]
-        guard row.tasks.count > 0, case .ready(let since) = tasks[row.tasks.head].phase else { return false }
+        guard row.count > 0 else { return false }
+        let unserved = max(row.filled, row.served)
+        var since = min(unserved, readySince(tasks.front(row)))
+        if row.list.count > 0 { since = min(since, readySince(row.list.head)) }
         let distance = top - ReadyQueues.level(of: row.queue)
         if distance > 0, now - since >= Limits.agingInterval * Int64(distance) { return true }
-        let isShared = queues.queues[Int(row.queue)].lanes > 1
-        return isShared && now - max(since, row.served) >= Limits.agingInterval
+        return queues.queues[Int(row.queue)].lanes > 1 && now - unserved >= Limits.agingInterval
+    }
+
+    private func readySince(_ task: UInt32) -> Instant {
+        guard case .ready(let since) = tasks[task].phase else {
+            preconditionFailure("a lane has ready tasks")
+        }
+        return since
     }
 
     /// Places an aged task if it is its turn.

@@ -53,14 +53,14 @@ extension Scheduler {
 
     /// False if there is nowhere to place the lane's first task.
     mutating func placeOne(_ lane: UInt32, now: Instant, into actions: inout [Action]) -> Bool {
-        let task = queues.lanes[Int(lane)].tasks.head
+        let task = tasks.front(queues.lanes[Int(lane)])
         let row = tasks[task]
         let isConversion = row.flags.contains(.conversion)
         let weight = isConversion ? Estimates.weightOfUnknown : estimates.weight(row.function)
         let worker = worker(for: row, reach(row, weight: weight))
         guard worker != .none else { return false }
         let charge = isConversion ? Estimates.ofUnknown : estimates.expected(row.function)
-        queues.popFront(lane: lane, charge: charge, now: now, &tasks)
+        queues.take(task, charge: charge, now: now, &tasks)
         hold(task, by: worker, weight: weight, charged: charge, now: now, into: &actions)
         return true
     }

@@ -127,7 +127,7 @@ extension Scheduler {
     /// Back to the front of its session's queue.
     mutating func requeue(_ task: UInt32, now: Instant) {
         tasks.enter(.ready(since: now), task)
-        queues.prepend(task, &tasks)
+        queues.addAgain(task, now: now, &tasks)
         noteIfUnserved(tasks[task].requirement)
     }
 

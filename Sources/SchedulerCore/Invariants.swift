@@ -130,21 +130,25 @@ extension Scheduler {
         var (ready, inHeaps) = (0, 0)
         for index in queues.lanes.indices where queues.lanes[index].session != .none {
             let lane = queues.lanes[index]
-            var count: UInt32 = 0
-            var task = lane.tasks.head
-            while task != .none {
+            if !tasks.isSound(lane) {
+                return InvariantViolation(rule: "a lane's tree is in order", row: UInt32(index))
+            }
+            let inOrder = tasks.inOrder(lane)
+            let count = UInt32(inOrder.count)
+            if inOrder.first ?? .none != tasks.front(lane) {
+                return InvariantViolation(rule: "what goes first is in front", row: UInt32(index))
+            }
+            for task in inOrder {
                 let row = tasks[task]
                 guard case .ready = row.phase, row.lane == index, row.session == lane.session else {
                     return InvariantViolation(rule: "a lane holds its session's ready tasks", row: task)
                 }
-                count += 1
-                task = row.next
             }
             if lane.isInHeap { inHeaps += 1 }
             if count > 0, !lane.isInHeap {
                 return InvariantViolation(rule: "a lane with tasks is in its heap", row: UInt32(index))
             }
-            if count != lane.tasks.count {
+            if count != lane.count {
                 return InvariantViolation(rule: "a lane is counted", row: UInt32(index))
             }
             let requirement = ReadyQueues.requirement(of: lane.queue)

@@ -149,7 +149,7 @@ extension Scheduler {
         if providers > 0 {
             let lane = queues.lanes[Int(row.lane)]
             return .waitsForSlot(
-                requirement, workers: providers, slots: slots, ahead: lane.tasks.count - 1,
+                requirement, workers: providers, slots: slots, ahead: lane.count - 1,
                 sessions: queues.queues[Int(lane.queue)].lanes)
         }
         if isExpected(row.requirement) { return .waitsForExpectedWorker(requirement) }

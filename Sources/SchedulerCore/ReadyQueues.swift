@@ -1,31 +1,15 @@
 // Ready tasks, in the order in which they are to be placed.
 //
 // A *queue* holds what one requirement and one priority have ready; a *lane* is one session's share of it,
-// first in first out. The lane of the session that had the least time of workers is in front (`FairShares`):
-// a heap finds it. Passes only grow, so an entry of the heap is at most too small, and is put right when it
-// comes to the front; likewise a lane that became empty leaves then.
+// in the order of `ReadyLane.swift`. The lane of the session that had the least time of workers is in front
+// (`FairShares`): a heap finds it. Passes only grow, so an entry of the heap is at most too small, and is put
+// right when it comes to the front; likewise a lane that became empty leaves then.
 // The lanes of a queue that have tasks also form a ring, the one served longest ago first: none is forgotten.
 // The queues of one priority that have tasks form a ring as well.
 //
-// A task knows its lane from its submission on, so becoming ready and leaving again are O(1).
+// A task knows its lane from its submission on: none is searched for.
 
 import TaskModel
-
-/// One session's ready tasks of one queue.
-struct Lane: BitwiseCopyable {
-    var queue: UInt32
-    var session: UInt32
-    var tasks = TaskList()
-    /// When its session last had its turn here.
-    var served = Instant.origin
-    /// It has an entry in the heap of its queue.
-    var isInHeap = false
-    /// Ring of the queue's lanes that have tasks.
-    var next = UInt32.none
-    var previous = UInt32.none
-    /// Lanes of the session; the free list otherwise.
-    var nextOfSession = UInt32.none
-}
 
 /// What one requirement and one priority have ready.
 struct ReadyQueue: BitwiseCopyable {
@@ -144,38 +128,39 @@ struct ReadyQueues: ~Copyable {
     }
 
     private mutating func empty(_ lane: UInt32) {
-        let (queue, count) = (lanes[Int(lane)].queue, lanes[Int(lane)].tasks.count)
+        let (queue, count) = (lanes[Int(lane)].queue, lanes[Int(lane)].count)
         guard count > 0 else { return }
-        lanes[Int(lane)].tasks = TaskList()
+        lanes[Int(lane)].list = TaskList()
+        lanes[Int(lane)].tree = TaskTree()
         tasksReady -= Int(count)
         queues[Int(queue)].tasks -= count
         leaveRing(lane, queue)
         if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
     }
 
-    mutating func append(_ task: UInt32, _ tasks: inout TaskTable) {
+    mutating func add(_ task: UInt32, now: Instant, _ tasks: inout TaskTable) {
         let lane = tasks[task].lane
-        tasks.append(task, to: &lanes[Int(lane)].tasks)
-        added(lane)
+        tasks.enqueue(task, in: &lanes[Int(lane)])
+        added(lane, now)
     }
 
     /// In front of its session's other tasks: it had its turn already.
-    mutating func prepend(_ task: UInt32, _ tasks: inout TaskTable) {
+    mutating func addAgain(_ task: UInt32, now: Instant, _ tasks: inout TaskTable) {
         let lane = tasks[task].lane
-        tasks.prepend(task, to: &lanes[Int(lane)].tasks)
-        added(lane)
+        tasks.enqueueAgain(task, in: &lanes[Int(lane)])
+        added(lane, now)
     }
 
     mutating func remove(_ task: UInt32, _ tasks: inout TaskTable) {
         let lane = tasks[task].lane
-        tasks.unlink(task, from: &lanes[Int(lane)].tasks)
+        tasks.dequeue(task, from: &lanes[Int(lane)])
         removed(lane)
     }
 
     /// The lane whose session had the least; none if the queue is empty.
     mutating func frontLane(_ queue: UInt32) -> UInt32 {
         while let entry = heaps[Int(queue)].first {
-            if lanes[Int(entry.lane)].tasks.count == 0 {
+            if lanes[Int(entry.lane)].count == 0 {
                 lanes[Int(entry.lane)].isInHeap = false
                 _ = heaps[Int(queue)].popFirst()
                 continue
@@ -195,16 +180,17 @@ struct ReadyQueues: ~Copyable {
         return QueueEntry(pass: pass, served: queues[Int(queue)].served, queue: queue)
     }
 
-    /// Takes the first task of the lane, for which its session is charged.
-    mutating func popFront(lane: UInt32, charge: Interval, now: Instant, _ tasks: inout TaskTable) {
+    /// Takes the front task of the lane, for which its session is charged.
+    mutating func take(_ task: UInt32, charge: Interval, now: Instant, _ tasks: inout TaskTable) {
+        let lane = tasks[task].lane
         let queue = lanes[Int(lane)].queue
         placements += 1
         queues[Int(queue)].served = placements
         shares.charge(lanes[Int(lane)].session, charge)
         lanes[Int(lane)].served = now
         leaveRing(lane, queue)
-        if lanes[Int(lane)].tasks.count > 1 { enterRing(lane, queue) }
-        tasks.unlink(lanes[Int(lane)].tasks.head, from: &lanes[Int(lane)].tasks)
+        if lanes[Int(lane)].count > 1 { enterRing(lane, queue) }
+        tasks.dequeue(task, from: &lanes[Int(lane)])
         tasksReady -= 1
         queues[Int(queue)].tasks -= 1
         if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
@@ -234,11 +220,12 @@ struct ReadyQueues: ~Copyable {
         lanes[Int(lane)].isInHeap = false
     }
 
-    private mutating func added(_ lane: UInt32) {
+    private mutating func added(_ lane: UInt32, _ now: Instant) {
         let queue = lanes[Int(lane)].queue
         tasksReady += 1
         queues[Int(queue)].tasks += 1
-        if lanes[Int(lane)].tasks.count == 1 {
+        if lanes[Int(lane)].count == 1 {
+            lanes[Int(lane)].filled = now
             enterRing(lane, queue)
             enterHeap(lane)
         }
@@ -249,7 +236,7 @@ struct ReadyQueues: ~Copyable {
         let queue = lanes[Int(lane)].queue
         tasksReady -= 1
         queues[Int(queue)].tasks -= 1
-        if lanes[Int(lane)].tasks.count == 0 { leaveRing(lane, queue) }
+        if lanes[Int(lane)].count == 0 { leaveRing(lane, queue) }
         if queues[Int(queue)].tasks == 0 { leaveRing(queue) }
     }
 

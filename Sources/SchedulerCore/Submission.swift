@@ -178,7 +178,8 @@ extension Scheduler {
 
     mutating func becomeReady(_ task: UInt32, now: Instant) {
         tasks.enter(.ready(since: now), task)
-        queues.append(task, &tasks)
+        if hasLargeValues(tasks[task]) { tasks[task].flags.insert(.needsLargeValues) }
+        queues.add(task, now: now, &tasks)
         noteIfUnserved(tasks[task].requirement)
     }
 

@@ -36,9 +36,17 @@ struct TaskFlags: OptionSet, BitwiseCopyable {
 
     /// The present attempt was placed behind others, when no other task of its session was on any worker.
     static let alone = TaskFlags(rawValue: 1 << 10)
+    /// Among its dependencies are large values.
+    static let needsLargeValues = TaskFlags(rawValue: 1 << 11)
+    /// It was put in front of its lane.
+    static let triedAgain = TaskFlags(rawValue: 1 << 12)
+    /// It is in the tree of its lane, not in the list.
+    static let inTree = TaskFlags(rawValue: 1 << 13)
 
     /// What is true of one attempt only.
     static let ofAttempt: TaskFlags = [.started, .retracting, .alone]
+    /// What is true while it is in a lane.
+    static let ofQueue: TaskFlags = [.triedAgain, .inTree]
     static let anyCancel: TaskFlags = [.cancelled, .cancelledUnlessStarted]
     /// No further attempt is wanted.
     static let unwanted: TaskFlags = [.cancelled, .cancelledUnlessStarted, .expired]
@@ -57,7 +65,7 @@ struct TaskRecord: BitwiseCopyable {
     var attempt: UInt32
     /// Where it queues when it is ready.
     var lane: UInt32
-    /// Links of the lane or of the worker.
+    /// Links of the list of the lane or of the worker, or of the tree of the lane.
     var next: UInt32
     var previous: UInt32
     var nextOfSession: UInt32

@@ -119,7 +119,7 @@ extension Scheduler {
         var refused = 0
         for queue in ReadyQueues.queues(of: requirement) {
             while refused < budget, queues.count(queue) > 0 {
-                let task = queues.lanes[Int(queues.frontLane(queue))].tasks.head
+                let task = tasks.front(queues.lanes[Int(queues.frontLane(queue))])
                 queues.remove(task, &tasks)
                 conclude(task, .refused, .unservable, now: now, into: &actions)
                 // At once: the end of the next one may forget this one.

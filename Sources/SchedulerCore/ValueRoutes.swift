@@ -37,6 +37,23 @@ extension Scheduler {
         return edge != .none && edges[edge].nextOfProducer != .none
     }
 
+    /// Whether one of the values that the task needs is large: of the first ones, so that it costs little.
+    func hasLargeValues(_ task: TaskRecord) -> Bool {
+        if task.source != .none { return isLarge(task.source) }
+        var (edge, left) = (task.producers, Limits.localityDependenciesMax)
+        while edge != .none, left > 0 {
+            if isLarge(edges[edge].producer) { return true }
+            left -= 1
+            edge = edges[edge].nextOfConsumer
+        }
+        return false
+    }
+
+    private func isLarge(_ producer: UInt32) -> Bool {
+        guard let ending = tasks[producer].phase.ending else { return false }
+        return ending.value != .none
+    }
+
     /// The row of a committed value that is large enough; none of any other.
     mutating func holdValue(of task: UInt32, _ end: TaskEnd) -> UInt32 {
         guard end.status == .value, end.isHeld || end.valueBytes >= Limits.heldValueBytesMin else {
