@@ -18,6 +18,9 @@ LOG_BYTES_PER_TASK_MAX = 64 << 10
 SOURCE_MODULES_MAX = 1_024
 """Modules made from source text that are kept; beyond it the oldest is dropped and would be made anew."""
 
+NAMESPACES_MAX = 1_024
+"""Globals of clients that are kept; a program has one, and one more for each `exec` in a dict of its own."""
+
 EXCEPTION_BASES_MAX = 32
 """Base classes of an exception that are named; hierarchies are deeper only by generated code."""
 

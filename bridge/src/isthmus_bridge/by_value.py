@@ -4,6 +4,9 @@ A function of `__main__`, or one made inside of another function, travels by val
 `functools.lru_cache` it is an object of C that pickles as its name, whatever the module; here the function
 and the parameters of its cache travel, and the cache starts empty at the other end. A
 `functools.cached_property` of such a class has a lock in some versions of Python; its function travels.
+
+Functions are made by `namespaces.make_function`, so that those of one session share their globals in an
+executor.
 """
 
 from __future__ import annotations
@@ -11,9 +14,12 @@ from __future__ import annotations
 import functools
 import io
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+
+from isthmus_bridge import namespaces
 
 if TYPE_CHECKING:
     import pickle
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pickler", "dumps"]
 
+_make_function = cloudpickle.cloudpickle._make_function
 _CACHED = type(functools.lru_cache(maxsize=1)(len))
 
 
@@ -33,7 +40,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _cached, (value.__wrapped__, value.cache_parameters())
         if type(value) is functools.cached_property:
             return _property, (value.func, value.attrname)
-        return super().reducer_override(value)
+        reduced = super().reducer_override(value)
+        if type(value) is types.FunctionType and type(reduced) is tuple and reduced[0] is _make_function:
+            arguments = (*reduced[1], id(value.__globals__))
+            return (namespaces.make_function, arguments, *reduced[2:5], namespaces.set_state)
+        return reduced
 
 
 def dumps(value: Any, buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:

@@ -9,8 +9,9 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from isthmus_bridge import dependencies, neutral
+from isthmus_bridge import dependencies, namespaces, neutral
 from isthmus_bridge._limits import SOURCE_MODULES_MAX
+from isthmus_bridge.namespaces import loading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,15 +46,25 @@ def load_value(payload: Payload) -> Any:
     return bytes(data)
 
 
+def _load_dependency(payload: Payload) -> Any:
+    """Decode the value of another task, whose functions have globals of their own."""
+    session, loading.session = loading.session, None
+    try:
+        return load_value(payload)
+    finally:
+        loading.session = session
+
+
 def load_arguments(
-    payload: Payload, values: Sequence[Payload], *, with_callable: bool
+    session: int, payload: Payload, values: Sequence[Payload], *, with_callable: bool
 ) -> tuple[Callable[..., Any] | None, Sequence[Any], dict[str, Any]]:
     """Decode `(args, kwargs)`, or `(callable, args, kwargs)`, whose futures mean `values`.
 
-    Raises `ArgumentsError`.
+    Raises `ArgumentsError`. When functions came along, `loading.found` says so: `Functions.share` is due.
     """
     codec, data, buffers = payload
-    found = dependencies.Dependencies([functools.partial(load_value, value) for value in values])
+    found = dependencies.Dependencies([functools.partial(_load_dependency, value) for value in values])
+    loading.session = session
     before, dependencies.current.dependencies = dependencies.current.dependencies, found
     try:
         if codec == PICKLE:
@@ -70,6 +81,7 @@ def load_arguments(
             f"the arguments cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
         ) from error
     finally:
+        loading.session = None
         dependencies.current.dependencies = before
 
 
@@ -78,8 +90,11 @@ class Functions:
 
     def __init__(self) -> None:
         self.loaded: dict[tuple[int, int], Callable[..., Any]] = {}
+        """What can be called at once."""
+        self._parked: dict[tuple[int, int], Callable[..., Any]] = {}
+        """What has to get back the globals that it brought before it is called again."""
+        self._captures: dict[tuple[int, int], list[namespaces.Capture]] = {}
         self._definitions: dict[tuple[int, int], Payload] = {}
-        self._errors: dict[tuple[int, int], FunctionError] = {}
 
     def define(self, session: int, function: int, definition: Payload) -> None:
         """Remember a definition; nothing of it runs before the first call."""
@@ -92,20 +107,50 @@ class Functions:
         key = (session, function)
         self._definitions.pop(key, None)
         self.loaded.pop(key, None)
+        self._parked.pop(key, None)
+        self._captures.pop(key, None)
 
     def forget_session(self, session: int) -> None:
-        """Drop all functions of a session."""
+        """Drop all functions of a session, and their globals."""
         for key in [key for key in self._definitions if key[0] == session]:
             self.forget(*key)
+        namespaces.forget_session(session)
 
     def load(self, session: int, function: int) -> Callable[..., Any]:
         """Give the callable. Raises `FunctionError`."""
         key = (session, function)
-        if key not in self.loaded:
-            if key not in self._definitions:
-                raise FunctionError(f"function {function} of the session was never defined here")
-            self.loaded[key] = _load_function(self._definitions[key])
-        return self.loaded[key]
+        if key in self.loaded:
+            return self.loaded[key]
+        if key in self._parked:
+            self._enforce(session, self._captures[key])
+            self.loaded[key] = self._parked.pop(key)
+            return self.loaded[key]
+        if key not in self._definitions:
+            raise FunctionError(f"function {function} of the session was never defined here")
+        loading.session = session
+        try:
+            call = _load_function(self._definitions[key])
+        finally:
+            loading.session = None
+        captures = self.share(session)
+        if captures:
+            self._captures[key] = captures
+        self.loaded[key] = call
+        return call
+
+    def share(self, session: int) -> list[namespaces.Capture]:
+        """Put the globals that came with what was just loaded into force in its session."""
+        captures = loading.end() if loading.found else []
+        loading.reset()
+        self._enforce(session, captures)
+        return captures
+
+    def _enforce(self, session: int, captures: list[namespaces.Capture]) -> None:
+        if not namespaces.apply(captures):
+            return
+        for key in [key for key in self.loaded if key[0] == session and key in self._captures]:
+            if not namespaces.in_force(self._captures[key]):
+                self._parked[key] = self.loaded.pop(key)
 
 
 def _load_function(definition: Payload) -> Callable[..., Any]:

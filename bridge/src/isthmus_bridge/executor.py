@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import _isthmus
 from isthmus_bridge import calls, cancellation, devices, output, results
 from isthmus_bridge._limits import INLINE_BYTES_MAX
+from isthmus_bridge.namespaces import loading
 from isthmus_bridge.setup import Setups
 
 if TYPE_CHECKING:
@@ -115,9 +116,14 @@ class Executor:
                 try:
                     if function:
                         call = loaded.get((session, function)) or self._load(session, function)
+                        loading.session = session
                         args, kwargs = loads(payload)
                     else:
+                        loading.session = session
                         call, args, kwargs = loads(payload)
+                    loading.session = None
+                    if loading.found:
+                        self._functions.share(session)
                 except (Exception, SystemExit) as error:
                     raise self._loading_failed(error) from error
                 value = call(*args, **kwargs)
@@ -170,8 +176,10 @@ class Executor:
         try:
             call = self._functions.load(session, function) if function else None
             carried, args, kwargs = calls.load_arguments(
-                (codec, payload, buffers), dependencies, with_callable=not function
+                session, (codec, payload, buffers), dependencies, with_callable=not function
             )
+            if loading.found:
+                self._functions.share(session)
         except (Exception, SystemExit) as error:
             raise self._loading_failed(error) from error
         if not function:
@@ -233,6 +241,7 @@ class Executor:
 
     def _fail(self, error: BaseException) -> None:
         """End the task with what it raised, or with what kept it from running."""
+        loading.reset()
         output.flush()
         status, reason, detail = EXCEPTION, NO_REASON, ""
         if isinstance(error, cancellation.TaskCancelled):

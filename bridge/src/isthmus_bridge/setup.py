@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from isthmus_bridge.calls import Functions, Payload, load_arguments
 from isthmus_bridge.errors import Failure, describe
+from isthmus_bridge.namespaces import loading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +25,14 @@ class Setups:
         """Run the initializer; a failure is remembered, not raised."""
         try:
             call: Callable[..., object] | None
-            call, args, kwargs = load_arguments(arguments, (), with_callable=function == 0)
-            if call is None:
-                call = self._functions.load(session, function)
+            loaded = self._functions.load(session, function) if function else None
+            call, args, kwargs = load_arguments(session, arguments, (), with_callable=function == 0)
+            self._functions.share(session)
+            call = call or loaded
+            assert call is not None, "arguments without a callable name a function"
             call(*args, **kwargs)
         except BaseException as error:
+            loading.reset()
             self.broken[session] = describe(error)
 
     def forget_session(self, session: int) -> None:

@@ -1,0 +1,80 @@
+"""Marks of values: equal when a client gave the same value twice, whatever happened to it here meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import types
+from typing import TYPE_CHECKING, Any
+
+from isthmus_bridge import by_value
+
+if TYPE_CHECKING:
+    import pickle
+
+__all__ = ["leaf_mark", "mark"]
+
+_LEAVES = frozenset({type(None), bool, int, str, bytes, type, types.ModuleType, types.BuiltinFunctionType})
+"""What never changes, so that the value is its own mark."""
+
+
+def leaf_mark(value: Any) -> object | None:
+    """The mark of a value that holds no others; None for one that does."""
+    kind = type(value)
+    if kind in _LEAVES:
+        return kind, value
+    if kind is float or kind is complex:
+        # Not by comparison: zeros have signs, and a NaN equals nothing.
+        return kind, repr(value)
+    return None
+
+
+def mark(value: Any) -> object:
+    """The mark of any value. One that cannot be pickled equals nothing, so that the client's own wins."""
+    leaf = leaf_mark(value)
+    if leaf is not None:
+        return leaf
+    digest = hashlib.blake2b(digest_size=16)
+
+    def take(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            digest.update(buffer.raw())
+        except BufferError:
+            return True
+        return False
+
+    file = io.BytesIO()
+    try:
+        _Marker(file, 5, buffer_callback=take).dump(value)
+    except Exception:
+        return object()
+    digest.update(file.getbuffer())
+    return digest.digest()
+
+
+class _Marker(by_value.Pickler):
+    """Functions without their globals, which have marks of their own, and classes by identity."""
+
+    def persistent_id(self, value: Any) -> Any:
+        return ("class", id(value)) if isinstance(value, type) else None
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is types.FunctionType:
+            # What may lead back to the function has to be in the state.
+            state = (value.__defaults__, value.__kwdefaults__, _contents(value), value.__dict__)
+            return _function, (hash(value.__code__),), state
+        return super().reducer_override(value)
+
+
+def _contents(function: types.FunctionType) -> list[Any]:
+    contents: list[Any] = []
+    for cell in function.__closure__ or ():
+        try:
+            contents.append(cell.cell_contents)
+        except ValueError:
+            contents.append(None)
+    return contents
+
+
+def _function(_: int) -> None:
+    """Stands for a function; never called, for nobody unpickles a mark."""
