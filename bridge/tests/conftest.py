@@ -39,6 +39,27 @@ def _environment(name: str, python: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def cloudpickle_of(release: str) -> str:
+    """A folder with this release of cloudpickle, for `PYTHONPATH`. It is the same for every interpreter."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "isthmus" / "test-environments"
+    folder = cache / f"cloudpickle-{release}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "cloudpickle" / "cloudpickle.py").exists():
+            install = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--no-deps",
+            ]
+            subprocess.run([*install, "--target", str(folder), f"cloudpickle=={release}"], check=True)
+    return str(folder)
+
+
 @pytest.fixture(scope="session", params=sorted(PYTHONS))
 def python(request: pytest.FixtureRequest) -> Path:
     """The `python` of a virtual environment, once per interpreter."""

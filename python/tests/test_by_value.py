@@ -100,3 +100,54 @@ def test_modules_that_are_registered_travel_by_value(cluster: Client, tmp_path: 
 def test_a_client_is_no_argument(cluster: Client) -> None:
     with pytest.raises(TypeError, match=r"Client\('ipc:.*scheduler.ipc'\)"):
         cluster.submit(id, cluster).result(60)
+
+
+OWNER = """
+import sys
+from isthmus import Client
+
+class Counter:
+    count = 0
+    names = []
+    def __init__(self, name):
+        self.name = name
+
+def make(name):
+    Counter.count += 1
+    Counter.names.append(name)
+    return Counter(name)
+
+def count(counter):
+    return Counter.count, Counter.names, type(counter) is Counter
+
+def count_of(counter):
+    return type(counter).count
+
+if __name__ == "__main__":
+    with Client(sys.argv[1]) as client:
+        first = client.submit(make, "a")
+        Counter.count, Counter.names = 5, ["here"]
+        names = Counter.names
+        made = first.result(60)
+        print(type(made) is Counter, made.name, Counter.count, Counter.names is names, names)
+        # What is sent with a task is of the moment, whatever came with the value that it uses.
+        print(client.submit(count, first).result(60), client.submit(count_of, made).result(60))
+        Counter.count = 6
+        print(client.submit(count_of, made).result(60), client.submit(count, first).result(60)[0])
+        print(client.submit(Counter, "c").result(60).name, Counter.count)
+"""
+
+
+def test_a_result_changes_nothing_in_the_classes_of_its_program(cluster: Client, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(OWNER)
+    done = subprocess.run(
+        [sys.executable, str(program), cluster.address], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "True a 5 True ['here']",
+        "(5, ['here'], True) 5",
+        "6 6",
+        "c 6",
+    ]

@@ -77,7 +77,7 @@ def pack(engine: Engine, value: Any) -> Packed:
             data = b"__main__"
         if b"__main__" in data:
             current.buffers = current.dependencies = None
-            data = by_value.dumps(value, _take_buffer)
+            data = by_value.dumps(value, _take_buffer, is_owner=True)
         buffers, dependencies = current.buffers, current.dependencies
         return Packed(data, buffers or [], list(dependencies) if dependencies else [])
     finally:
