@@ -65,7 +65,7 @@ def test_tracebacks_name_the_file_and_line(one_python: Path, tmp_path: Path, rel
         "open(sys.argv[1], 'wb').write(by_value.dumps(f))\n"
     )
     source = str(Path(__file__).resolve().parents[1] / "src")
-    environment = os.environ | {"PYTHONPATH": cloudpickle_of(release)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([cloudpickle_of(release), source])}
     call = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))()"
     pickled = str(tmp_path / "pickled")
     subprocess.run([str(one_python), str(program), pickled, source], env=environment, check=True)

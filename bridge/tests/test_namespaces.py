@@ -31,7 +31,9 @@ class Program:
     def define(self, name: str) -> int:
         """Submit a function as it is at this moment; its number is for `call`."""
         number = next(numbers)
-        self.functions.define(self.session, number, (PICKLE, by_value.dumps(eval(name, self.globals)), ()))
+        self.functions.define(
+            self.session, number, (PICKLE, by_value.dumps(eval(name, self.globals), is_owner=True), ())
+        )
         return number
 
     def call(self, function: str | int, *args: Any) -> Any:
@@ -41,7 +43,7 @@ class Program:
     def pass_to(self, function: str | int, *names: str) -> Any:
         """Call with arguments that are named, and pickled in one piece."""
         number = self.define(function) if isinstance(function, str) else function
-        data = by_value.dumps((tuple(eval(name, self.globals) for name in names), {}))
+        data = by_value.dumps((tuple(eval(name, self.globals) for name in names), {}), is_owner=True)
         call = self.functions.load(self.session, number)
         _, args, kwargs = load_arguments(self.session, (PICKLE, data, ()), (), with_callable=False)
         self.functions.share(self.session)
