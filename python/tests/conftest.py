@@ -45,7 +45,9 @@ def shared_clients(stand_ins: StandIns) -> Iterator[Callable[[str], Client]]:
 
     yield get
     for client in made.values():
-        client.shutdown(cancel_futures=True)
+        # A test that failed may have left a task that never ends.
+        client.cancel_all(running=True)
+        client.shutdown()
 
 
 @pytest.fixture(params=["stand-in", "cluster"])

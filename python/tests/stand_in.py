@@ -125,8 +125,9 @@ class StandIn:
     def echo_frame(self, peer: Peer, frame: bytes, records: int) -> None:
         offset = wire.FRAME_HEADER_BYTES
         for _ in range(records):
-            kind, _, _, length, sequence = struct.unpack_from("<BBHIQ", frame, offset)
+            kind, _, _, length = struct.unpack_from("<BBHI", frame, offset)
             if kind == wire.SUBMIT:
+                (sequence,) = struct.unpack_from("<Q", frame, offset + 8)
                 head = OUTCOME.pack(peer.session, sequence, 1, 0, 0, 0, 1, 1, 1, 7, 0, 0)
                 peer.records.append(wire.record(wire.OUTCOME, head + ECHO_PARTS))
                 if len(peer.records) >= 1000:

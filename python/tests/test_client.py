@@ -8,7 +8,6 @@ import gc
 import itertools
 import math
 import threading
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,19 +173,6 @@ def test_map_honours_its_timeout(client: Client) -> None:
     assert next(results) is None
     with pytest.raises(concurrent.futures.TimeoutError):
         next(results)
-
-
-def test_an_abandoned_map_cancels_the_rest(client: Client, tmp_path: Path) -> None:
-    gate, trace = tmp_path / "gate", tmp_path / "trace"
-    blockers = [client.submit(tasks.until_file, str(gate)) for _ in range(8)]
-    results = client.map(partial(tasks.leave_a_trace, str(trace)), range(100), chunksize=1)
-    del results
-    gc.collect()
-    last = client.submit(tasks.add, 1, 2)
-    gate.touch()
-    assert last.result(WAIT) == 3
-    concurrent.futures.wait(blockers, WAIT)
-    assert not trace.exists() or len(trace.read_text().split()) < 100
 
 
 def test_map_of_futures_and_buffersize(client: Client) -> None:
@@ -384,18 +370,6 @@ def test_submit_blocks_when_the_credit_is_used_up(stand_ins: StandIns, tmp_path:
         blocked.join(WAIT)
         assert futures[10].result(WAIT) == 7
         assert len([f.result(WAIT) for f in [client.submit(int, str(n)) for n in range(500)]]) == 500
-
-
-def test_an_event_loop_is_never_blocked_by_submit(stand_ins: StandIns) -> None:
-    with Client(stand_ins.start("--credit", "10")) as client:
-
-        async def run() -> list[int]:
-            started = time.monotonic()
-            futures = [client.submit(int, str(n)) for n in range(300)]
-            assert time.monotonic() - started < 5
-            return list(await asyncio.gather(*futures))
-
-        assert asyncio.run(run()) == list(range(300))
 
 
 def test_swift_functions_speak_neutral(stand_ins: StandIns) -> None:

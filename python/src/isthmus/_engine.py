@@ -11,10 +11,8 @@ Locks, in the order in which they are taken: `_lead` (who waits and drives), `_l
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
-import os
 import select
 import threading
 import time
@@ -22,35 +20,26 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from . import _inbox
 from . import _limits as limits
 from . import _wire as wire
+from ._bell import Bell, Muffled
 from ._link import Callbacks, Link
 from ._transport import Channel
-from .errors import ClusterError, ForkedClientError, LimitExceeded
+from ._waiting import Awaited, Condition, Request
+from .errors import ClusterError, ForkedClientError
 from .future import Future, run_callbacks
+
+if TYPE_CHECKING:
+    from ._map import Feed
 
 _monotonic = time.monotonic
 _logger = logging.getLogger("isthmus")
 
 #: A poller, and what it was made for: the channel's descriptor, and whether something waits to be written.
 _Poller = tuple[int, bool, select.poll]
-
-
-class Awaited(Protocol):
-    """What a thread can wait for while it drives the link."""
-
-    def done(self) -> bool:
-        """Whether the wait is over."""
-
-
-class Condition:
-    """Waits for anything that `done` can tell."""
-
-    def __init__(self, done: Callable[[], bool]) -> None:
-        self.done = done
 
 
 class Engine:
@@ -62,6 +51,10 @@ class Engine:
         self.released = self.link.released
         self.outbox = self.link.outbox
         self.table = self.link.table
+        #: The maps whose iterables were not read to their ends.
+        self.feeds: set[Feed] = set()
+        #: Only what was begun before may still submit.
+        self.is_shut = False
         self._closing = False
         self._closed = threading.Event()
         self._when_closed: list[Callable[[], None]] = []
@@ -76,8 +69,8 @@ class Engine:
         self._lead_sleeps = False
         self._thread_sleeps = False
         self._napping = False
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lead_bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._bell = Bell()
+        self._lead_bell = Bell()
         self._lead_poller: _Poller | None = None
         self._thread: threading.Thread | None = threading.Thread(
             target=self._run, name="isthmus", daemon=True
@@ -110,22 +103,18 @@ class Engine:
         """Run `action` after the session has ended."""
         self._when_closed.append(action)
 
-    def wait_for_credit(self, size: int) -> None:
-        """Block until the scheduler takes on more; where blocking would hurt, draw on a bounded overdraft."""
+    def wait_for_credit(self, size: int, late: bool = False) -> None:
+        """Block until the scheduler takes on more.
+
+        It does so in an event loop and in a callback too: who waits drives the link, so what frees credit
+        comes in. `late`: the task may be submitted after the shutdown.
+        """
         link = self.link
-        if threading.current_thread() is not self._thread and asyncio._get_running_loop() is None:
-            self.wait_for(Condition(lambda: link.has_credit(size) or link.refusal is not None), None)
-            return
-        name, limit = "overdraft_tasks_max", limits.OVERDRAFT_TASKS_MAX
-        if len(self.table) - link.credit_tasks < limits.OVERDRAFT_TASKS_MAX:
-            over = self.outbox.bytes_submitted + size - link.bytes_finished - link.credit_bytes
-            if over <= limits.OVERDRAFT_BYTES_MAX:
-                return
-            name, limit = "overdraft_bytes_max", limits.OVERDRAFT_BYTES_MAX
-        raise LimitExceeded(
-            f"{len(self.table)} tasks are unfinished, {name} ({limit}) is used up, and submit must not block "
-            "in a callback or in an event loop. Await some results first, use map, or submit in a thread."
-        )
+
+        def is_over() -> bool:
+            return link.has_credit(size) or link.has_failed or (link.refusal is not None and not late)
+
+        self.wait_for(Condition(is_over), None)
 
     def send_gathered(self, is_first: bool) -> None:
         """After a task was added: send it now, or leave it to who comes next.
@@ -160,24 +149,31 @@ class Engine:
                 lock.release()
             if channel.has_unsent:
                 # Who sleeps on the descriptor must now wait until it can be written to, too.
-                os.eventfd_write(self._lead_bell if self._lead_sleeps else self._bell, 1)
+                (self._lead_bell if self._lead_sleeps else self._bell).ring()
             if not link.can_push():
                 return
         # It may have looked at the outbox already, and be about to sleep.
-        os.eventfd_write(self._lead_bell if self._lead_sleeps else self._bell, 1)
+        (self._lead_bell if self._lead_sleeps else self._bell).ring()
 
     def ring(self) -> None:
         """Wake the background thread. Safe in any thread, at any moment."""
-        os.eventfd_write(self._bell, 1)
+        self._bell.ring()
 
     def wait_for(self, awaited: Awaited, timeout: float | None) -> bool:
-        """Drive the link until `awaited` is done; false when `timeout` seconds went by."""
+        """Drive the link until `awaited` is done; false when `timeout` seconds went by.
+
+        In an event loop, a request to cancel the task that blocks it is a `CancelledError` here: that is how
+        Ctrl-C arrives under `asyncio.run`.
+        """
         deadline = None if timeout is None else _monotonic() + timeout
+        request: Request | None = None
         while not awaited.done():
+            if request is None:
+                request = Request()
             if self._lead.acquire(False):
                 self._leads += 1
                 try:
-                    if self._drive(awaited, deadline):
+                    if self._drive(awaited, deadline, request):
                         return True
                 finally:
                     self._lead.release()
@@ -186,10 +182,11 @@ class Engine:
             remaining = None if deadline is None else deadline - _monotonic()
             if remaining is not None and remaining <= 0:
                 return awaited.done()
+            request.heed()
             self._follow(awaited, remaining)
         return True
 
-    def _drive(self, awaited: Awaited, deadline: float | None) -> bool:
+    def _drive(self, awaited: Awaited, deadline: float | None, request: Request) -> bool:
         """False when time is up, or the link is closed."""
         link = self.link
         self._lead_sleeps = True
@@ -206,6 +203,9 @@ class Engine:
                     wait = min(wait, remaining)
                 if self._closed.is_set():
                     return False
+                if request.task is not None:
+                    request.heed()
+                    wait = min(wait, limits.FOLLOW_SECONDS)
                 if wait > 0:
                     cached = self._lead_poller
                     channel = link.channel
@@ -236,24 +236,24 @@ class Engine:
     def _drained(self, messages: int) -> None:
         """What the waiting thread sleeps for may have been taken by this one."""
         if messages and self._lead_sleeps:
-            os.eventfd_write(self._lead_bell, 1)
+            self._lead_bell.ring()
 
-    def _make_poller(self, bell: int) -> _Poller:
+    def _make_poller(self, bell: Bell) -> _Poller:
         channel = self.link.channel
         descriptor, writes = channel.descriptor, channel.has_unsent
         poller = select.poll()
-        for source in (bell, descriptor, self._process_end):
+        for source in (bell.descriptor, descriptor, self._process_end):
             if source >= 0:
                 poller.register(source, select.POLLIN)
         if writes and descriptor >= 0:
             poller.register(descriptor, select.POLLIN | select.POLLOUT)
         return descriptor, writes, poller
 
-    def _sleep(self, poller: select.poll, bell: int, seconds: float) -> None:
+    def _sleep(self, poller: select.poll, bell: Bell, seconds: float) -> None:
         """Until something comes, the bell rings, or time is up."""
         for descriptor, _ in poller.poll(math.ceil(seconds * 1000)):
-            if descriptor == bell:
-                _silence(bell)
+            if descriptor == bell.descriptor:
+                bell.silence()
             elif descriptor == self._process_end:
                 self._process_end = -1
                 self._lead_poller = None
@@ -279,13 +279,13 @@ class Engine:
         seen, nap, submitted = 0, limits.TICK_SECONDS, 0
         poller: _Poller | None = None
         nap_poller = select.poll()
-        nap_poller.register(self._bell, select.POLLIN)
+        nap_poller.register(self._bell.descriptor, select.POLLIN)
         while True:
             self._run_callbacks()
-            if self._closing and not self.table:
+            if self._closing and not self.table and (not self.feeds or link.has_failed):
                 break
             drives = self._lead.locked() or self._leads != seen
-            if drives and not link.outbox and len(link.released) < limits.RELEASES_GATHERED_MAX:
+            if drives and not link.outbox and not link.release_is_due():
                 # Somebody waits, or did a moment ago: that thread drives, and two would only fight. One that
                 # goes on waiting is left alone for longer each time, and rings the bell when it leaves.
                 nap = min(2 * nap, limits.TICK_SECONDS_MAX) if self._leads == seen else limits.TICK_SECONDS
@@ -347,36 +347,58 @@ class Engine:
                 return future.cancelled()
             self.link.give_up(future, running)
         run_callbacks(_inbox.fail(future, CancelledError()), future)
-        os.eventfd_write(self._lead_bell, 1)
+        self._lead_bell.ring()
         self.ring()
         return True
 
-    def cancel_all(self, sequences: Iterable[int]) -> None:
-        """Cancel those of these tasks that have not ended, running or not."""
+    def cancel_all(self, sequences: Iterable[int], running: bool = True) -> None:
+        """Cancel those of these tasks that have not ended; with `running`, those that run as well."""
         cancelled = []
         with self._lock:
             for sequence in sequences:
-                future = self.table.pop(sequence, None)
-                if future is not None:
-                    self.link.give_up(future, running=True)
+                future = self.table.get(sequence)
+                if future is None or (future._state == "RUNNING" and not running):
+                    continue
+                if self.table.pop(sequence, None) is not None:
+                    self.link.give_up(future, running)
                     cancelled.append(future)
         for future in cancelled:
             run_callbacks(_inbox.fail(future, CancelledError()), future)
-        os.eventfd_write(self._lead_bell, 1)
+        self._lead_bell.ring()
         self.ring()
+
+    def cancel_everything(self, running: bool) -> None:
+        """Cancel all tasks, and read no further for a `map`."""
+        for feed in list(self.feeds):
+            feed.give_up()
+        self.cancel_all(list(self.table), running)
+
+    def feed(self, feeds: list[Feed]) -> None:
+        """Have a thread of its own finish maps that nobody reads: it may wait for a user's iterables."""
+
+        def finish() -> None:
+            for feed in feeds:
+                feed.finish()
+            self.ring()
+
+        threading.Thread(target=finish, name="isthmus map", daemon=True).start()
 
     def _fail(self, error: BaseException) -> None:
         """End everything with `error`."""
         with self._lock:
             self.link.fail(error)
-        os.eventfd_write(self._lead_bell, 1)
+        self._lead_bell.ring()
 
     def close(self, wait: bool, cancel: bool = False) -> None:
         """Take no more tasks; end the session when those submitted have ended (or were cancelled)."""
         with self.outbox.gate:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after shutdown")
+        self.is_shut = True
+        feeds = list(self.feeds)
         if cancel:
+            for feed in feeds:
+                feed.give_up()
             # What idle slots start at once shall start: it is handed over first. Then the scheduler, which
             # knows what has started, answers for each task that has not.
             link, last = self.link, self.outbox.sequence
@@ -387,20 +409,27 @@ class Engine:
         self._closing = True
         self.ring()
         thread = self._thread
-        if wait and thread is not None and threading.current_thread() is not thread:
-            table = self.table
-            self.wait_for(Condition(lambda: not table or self._closed.is_set()), None)
-            self.ring()
-            self._closed.wait()
-            thread.join()
-            self._thread = None
+        if not wait or thread is None or threading.current_thread() is thread:
+            if feeds:
+                self.feed(feeds)
+            return
+        for feed in feeds:
+            feed.finish()
+        self.wait_for(Condition(self._is_done), None)
+        self.ring()
+        self._closed.wait()
+        thread.join()
+        self._thread = None
+
+    def _is_done(self) -> bool:
+        return (not self.table and not self.feeds) or self._closed.is_set()
 
     def interrupt(self, wait: bool) -> None:
         """Ctrl-C: cancel everything, what runs too. `wait`: until the session has ended, not for tasks."""
         with self.outbox.gate:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after an interrupt")
-        self.cancel_all(list(self.table))
+        self.cancel_everything(running=True)
         # An embedded cluster ends with its client.
         self.close(wait=wait or self._say_why is not None)
 
@@ -414,19 +443,32 @@ class Engine:
                     self.link.channel.dispose()
         except Exception:
             _logger.exception("the connection to %s could not be closed", self.link.channel.address)
+        self._run_callbacks()
         try:
             for action in self._when_closed:
                 action()
             self._when_closed.clear()
         finally:
+            self.feeds.clear()
             self._closed.set()
-            os.eventfd_write(self._lead_bell, 1)
+            self._lead_bell.ring()
+            # A client that is kept keeps no descriptor; nor is there a cycle that only a collection finds.
+            self._bell = self._lead_bell = _MUFFLED
+            self._lead_poller = None
+            self.link.call_back = _call_back_here
 
     def forked(self) -> None:
-        """In a child process: the connection stays with the parent."""
+        """In a child process: the connection stays with the parent, and whoever held a lock is not here."""
         self._lock = threading.Lock()
         self._lead = threading.Lock()
-        self.outbox.gate = threading.Lock()
+        self._closed = threading.Event()
+        self.outbox.forked()
+        self._lead_sleeps = self._thread_sleeps = self._napping = False
+        self._bell = self._lead_bell = _MUFFLED
+        self._lead_poller, self._process_end = None, -1
+        for feed in self.feeds:
+            feed.forked()
+        self.feeds.clear()
         self.link.channel.forsake()
         self._closed.set()
         for future in self.table.values():
@@ -440,8 +482,9 @@ class Engine:
         )
 
 
-def _silence(bell: int) -> None:
-    try:
-        os.eventfd_read(bell)
-    except BlockingIOError:
-        return
+_MUFFLED: Final = Muffled()
+
+
+def _call_back_here(future: Future[Any], callbacks: Callbacks) -> None:
+    """Where there is no thread for it any more."""
+    run_callbacks(callbacks, future)

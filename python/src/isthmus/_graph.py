@@ -17,9 +17,9 @@ from isthmus_bridge.graphs import Call, evaluate, identity
 
 from . import _limits as limits
 from ._callbacks import Observer, observed
-from ._engine import Condition
 from ._lowering import Graph, Invocation
 from ._task import Node, Nodes, TaskFunction
+from ._waiting import Condition
 from .future import Future
 from .options import TaskOptions
 

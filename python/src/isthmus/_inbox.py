@@ -127,6 +127,8 @@ def _outcome(link: Link, raw: RawOutcome, watched: list[_Ended], refused: list[R
         return
     state = CANCELLED_AND_NOTIFIED if head.status == _STATUS_CANCELLED else FINISHED
     _take_out(link, future, raw, raw, RAW, state, watched)
+    # From now on what its value takes, here and in the cluster.
+    future._size = len(raw.body) + sum(map(len, raw.attachments))
 
 
 def _take_out(

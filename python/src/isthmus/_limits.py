@@ -32,13 +32,6 @@ GATHER_SECONDS: Final = 100e-6
 BURST_TASKS: Final = 32
 BURST_SECONDS: Final = 1e-3
 
-#: Tasks that may wait in this process for credit when `submit` must not block (in a callback, or in an
-#: event loop). Beyond it `submit` raises: about 100 MB of small tasks.
-OVERDRAFT_TASKS_MAX: Final = 100_000
-
-#: Payload bytes that may wait in this process in the same situation.
-OVERDRAFT_BYTES_MAX: Final = 512 << 20
-
 #: Until a scheduler has said what it grants.
 CREDIT_TASKS_DEFAULT: Final = 250_000
 CREDIT_BYTES_DEFAULT: Final = 512 << 20
@@ -55,8 +48,10 @@ TASK_NAMES_MAX: Final = 1_024
 #: Decorated functions whose options are kept together with those of the view that submitted them.
 MERGED_OPTIONS_MAX: Final = 4_096
 
-#: Outcomes that nobody can ask for any more are given back in batches of about this many, or each tick.
+#: Outcomes that nobody can ask for any more are given back in batches of about this many, or after this
+#: time; a value of `INLINE_BYTES_MAX` and more is given back at once.
 RELEASES_GATHERED_MAX: Final = 4_096
+RELEASE_SECONDS: Final = 5e-3
 
 #: How often the background thread looks whether a waiting thread still drives the link.
 TICK_SECONDS: Final = 2e-3

@@ -52,14 +52,18 @@ class Link:
         self.given_up: set[int] = set()
         #: Sequence numbers of futures that are gone; filled by `Future.__del__`, so by any thread.
         self.released: deque[int] = deque()
+        #: There is one of a large value among them.
+        self.releases_large = False
+        self._released_at = 0.0
         self.bytes_finished = 0
         #: The scheduler has every task up to this one.
         self.accepted = 0
         #: How many outcomes were no values: who waits for many tasks looks closer when it grows.
         self.failures = 0
         self.outbox = Outbox()
-        #: Why nothing can be submitted any more.
+        #: Why nothing can be submitted any more; and whether the session has ended with it.
         self.refusal: BaseException | None = None
+        self.has_failed = False
         self.credit_tasks = limits.CREDIT_TASKS_DEFAULT
         self.credit_bytes = limits.CREDIT_BYTES_DEFAULT
         self.welcomed = False
@@ -99,6 +103,15 @@ class Link:
         if self.released:
             self._guarded(self._release)
 
+    def release_is_due(self) -> bool:
+        """Whether outcomes shall be given back now: there are many, large ones, or some for long enough."""
+        count = len(self.released)
+        return count > 0 and (
+            self.releases_large
+            or count >= limits.RELEASES_GATHERED_MAX
+            or _monotonic() >= self._released_at + limits.RELEASE_SECONDS
+        )
+
     def ask_to_cancel(self) -> None:
         """Ask the scheduler to cancel whatever has not started; the outcomes tell which that was."""
         records = [wire.cancel(sequence, running=False) for sequence in list(self.table)]
@@ -131,6 +144,7 @@ class Link:
         with self.outbox.gate:
             if self.refusal is None:
                 self.refusal = error
+            self.has_failed = True
             self.outbox.clear()
         while self.table:
             future = self.table.popitem()[1]
@@ -148,6 +162,12 @@ class Link:
     def close(self) -> None:
         """Say goodbye: the scheduler drops what the session owned."""
         self._closing = True
+        with self.outbox.gate:
+            self.has_failed = True
+        while self.table:
+            # Submitted in the moment in which the last task had ended.
+            future = self.table.popitem()[1]
+            self.call_back(future, _inbox.fail(future, ClusterError("the client was shut down")))
         self._session.close_requested()
         self._act()
         self.channel.close()
@@ -156,7 +176,7 @@ class Link:
         now = _monotonic_ns()
         session = self._session
         self._drain()
-        if len(self.released) >= limits.RELEASES_GATHERED_MAX:
+        if self.released and self.release_is_due():
             self._release()
         if self.outbox:
             self._push()
@@ -170,7 +190,8 @@ class Link:
             channel.close()
         if self._sent_something and channel.has_received():
             return 0.0
-        return max(0.0, min((session.wake_up - _monotonic_ns()) / 1e9, 1.0))
+        longest = limits.RELEASE_SECONDS if self.released else 1.0
+        return max(0.0, min((session.wake_up - _monotonic_ns()) / 1e9, longest))
 
     def _guarded(self, step: Callable[[], Any]) -> Any:
         """Run a step at the link; if anything cuts it short, the connection is made anew."""
@@ -350,6 +371,8 @@ class Link:
     def _release(self) -> None:
         """Give back outcomes that no future holds any more."""
         released = self.released
+        self.releases_large = False
+        self._released_at = _monotonic()
         sequences = [released.popleft() for _ in range(len(released))]
         if sequences:
             with self.outbox.gate:

@@ -9,12 +9,15 @@ the guilty element is alone.
 from __future__ import annotations
 
 import itertools
+import logging
 import operator
 import os
 import pickle
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from functools import partial
@@ -32,6 +35,9 @@ from .options import SwiftFunction, TaskOptions
 if TYPE_CHECKING:
     from ._engine import Engine
     from ._submitting import Submitter
+    from .client import Client
+
+_logger = logging.getLogger("isthmus")
 
 Columns = Sequence[Sequence[Any]]
 
@@ -42,13 +48,15 @@ _PROBES: Final = 64
 class _Chunk:
     """A task with some elements, which are kept in case it has to be cut in two."""
 
-    __slots__ = ("columns", "future", "length", "size")
+    __slots__ = ("columns", "future", "is_known", "length", "size")
 
     def __init__(self, future: Future[Any], columns: Columns, length: int) -> None:
         self.future = future
         self.columns = columns
         self.length = length
         self.size = future._size
+        #: Whether the pace has learned from it.
+        self.is_known = False
 
 
 class _Pace:
@@ -79,10 +87,11 @@ class _Pace:
             self.remaining = max(0, self.remaining - chunk.length)
 
     def finished(self, chunk: _Chunk) -> None:
-        """A chunk came back: learn from it."""
+        """A chunk came back: learn from it, once."""
         outcome = chunk.future.outcome
-        if outcome is None:
+        if outcome is None or chunk.is_known:
             return
+        chunk.is_known = True
         seconds = outcome.ran / chunk.length
         known = self.element_seconds
         self.element_seconds = seconds if not known else known + (seconds - known) / 4
@@ -106,8 +115,12 @@ class _Pace:
         )
 
 
-class _Results:
-    """The results of a `map`, one list per chunk; an iterator."""
+class Feed:
+    """Reads the iterables of a `map` and has their elements called; knows the results, one list per chunk.
+
+    Whoever takes results feeds it. When nobody does, because the iterator was dropped before it was used, or
+    because the client was shut down, `finish` feeds it to the end.
+    """
 
     def __init__(
         self,
@@ -121,7 +134,6 @@ class _Results:
         buffersize: int | None,
         chunked: bool,
     ) -> None:
-        # Everything that `close` looks at is there before anything can raise.
         self._engine = engine
         self._submitter = submitter
         self._number = 0
@@ -130,37 +142,66 @@ class _Results:
         self._deadline = deadline
         self._buffersize = buffersize
         self._pace = pace
+        self._is_finite = pace.remaining is not None
+        #: Held while a chunk is made or taken; never while somebody waits.
+        self._lock = threading.RLock()
+        #: In the order of the results; and those of them that were running when it was last looked.
         self._pending: deque[_Chunk] = deque()
+        self._running: deque[_Chunk] = deque()
         self._elements = 0
         self._error: BaseException | None = None
-        self._closed = False
+        self._closed = self._is_given_up = False
+        #: Somebody has asked for a result; nobody can any more.
+        self.is_read = self._is_detached = False
         self._columns = len(iterables)
-        self._source: Iterator[Any] | None = None
         self._options = submitter.named(function, submitter.options(options))
-        self._source = iter(iterables[0]) if len(iterables) == 1 else iter(zip(*iterables, strict=False))
+        self._source: Iterator[Any] | None = (
+            iter(iterables[0]) if len(iterables) == 1 else iter(zip(*iterables, strict=False))
+        )
         if self._swift is None:
             self._number = submitter.define_value(partial(run_chunk, function) if chunked else function)
-        self._fill()
+        engine.feeds.add(self)
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[list[Any]]:
         return self
 
     def __next__(self) -> list[Any]:
         """The results of the next chunk; raises what its next element raised."""
+        self.is_read = True
         while True:
-            self._fill()
-            if not self._pending:
-                self.close()
-                error, self._error = self._error, None
-                if error is not None:
-                    raise error
-                raise StopIteration
-            if not self._await_first():
+            with self._lock:
+                self._fill()
+                if not self._pending:
+                    self.close()
+                    error, self._error = self._error, None
+                    if error is not None:
+                        raise error
+                    raise StopIteration
+                first = self._pending[0].future
+                if first.done():
+                    values = self._take()
+                    if values is not None:
+                        return values
+                    continue
+            if not self._wait_for(first):
                 self.close()
                 raise FutureTimeoutError("a result of map was not there in time")
-            values = self._take()
-            if values is not None:
-                return values
+
+    def _wait_for(self, future: Future[Any]) -> bool:
+        """Until a future is there, or something else has happened. False when time is up."""
+        link = self._engine.link
+        remaining = None
+        if self._deadline is not None and not self._is_detached:
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+        self._engine.wait_for(_Either(future, link, link.messages), remaining)
+        return True
 
     def _take(self) -> list[Any] | None:
         """The values of the first chunk; None if it had to be sent again in parts."""
@@ -170,8 +211,7 @@ class _Results:
             result = chunk.future.result()
         except ExecutorCrashed as error:
             self._pending.popleft()
-            if chunk.length > 1 and self._chunked:
-                self._cut(chunk)
+            if chunk.length > 1 and self._chunked and self._cut(chunk):
                 return None
             self._fail(error)
             return []
@@ -191,30 +231,17 @@ class _Results:
     def _fail(self, error: BaseException) -> None:
         """The iteration ends with `error`, after what came before it was handed out."""
         self._error = error
-        self._source = None
+        self._exhausted()
         self._cancel()
 
-    def _await_first(self) -> bool:
-        """Until the first chunk is there; sends more meanwhile. False when time is up."""
-        engine, future = self._engine, self._pending[0].future
-        link = engine.link
-        while not future.done():
-            seen = link.messages
-            remaining = None
-            if self._deadline is not None:
-                remaining = self._deadline - time.monotonic()
-                if remaining <= 0:
-                    return False
-            engine.wait_for(_Either(future, link, seen), remaining)
-            self._fill()
-        return True
+    def _exhausted(self) -> None:
+        """No further element is read."""
+        self._source = None
+        self._engine.feeds.discard(self)
 
     def _fill(self) -> None:
         """Send chunks while there is room."""
-        if self._source is None:
-            return
-        running = sum(not chunk.future.done() for chunk in self._pending)
-        while self._source is not None and self._pace.has_room(running, self._elements, self._buffersize):
+        while self._source is not None and self._has_room():
             length = self._pace.next_length()
             if self._buffersize is not None:
                 length = min(length, self._buffersize - self._elements)
@@ -222,58 +249,157 @@ class _Results:
             try:
                 # `extend` keeps what it has taken when the iterator raises.
                 drawn.extend(itertools.islice(self._source, length))
-            except BaseException as error:
-                self._error, self._source = error, None
-            if len(drawn) < length:
-                self._source = None
-            if not drawn:
+            except Exception as error:
+                # After what came before it. Anything else, as Ctrl-C, is for who reads now.
+                self._error = error
+                self._exhausted()
+            if self._closed or self._is_given_up:
                 return
-            columns = [drawn] if self._columns == 1 else [list(column) for column in zip(*drawn, strict=True)]
-            chunk = self._send(columns, len(drawn))
-            self._pending.append(chunk)
-            self._pace.submitted(chunk)
-            self._elements += chunk.length
-            running += 1
+            if drawn:
+                columns = [drawn] if self._columns == 1 else list(map(list, zip(*drawn, strict=True)))
+                chunk = self._send(columns, len(drawn))
+                self._pending.append(chunk)
+                self._pace.submitted(chunk)
+                self._elements += chunk.length
+            if len(drawn) < length:
+                self._exhausted()
+
+    def _has_room(self) -> bool:
+        """Whether a further chunk may be sent; for a constant price, however many are pending."""
+        running = self._running
+        while running and running[0].future.done():
+            self._pace.finished(running.popleft())
+        # One that takes long must not hide those behind it that have ended.
+        running.rotate(-1)
+        if self._is_detached:
+            while self._pending and self._pending[0].future.done():
+                self._elements -= self._pending.popleft().length
+        # After the shutdown, somebody may take the results at any time: all of them are kept.
+        elements = 0 if self._engine.is_shut and not self._is_detached else self._elements
+        return self._pace.has_room(len(running), elements, self._buffersize)
 
     def _send(self, columns: Columns, length: int) -> _Chunk:
+        submitter, options = self._submitter, self._options
         if self._chunked:
-            future = self._submitter.submit_numbered(self._number, (columns,), self._options)
+            future = submitter.submit_numbered(self._number, (columns,), options, late=True)
         else:
             args = tuple(column[0] for column in columns)
             if self._swift is not None:
-                future = self._submitter.submit(self._swift, args, {}, self._options)
+                future = submitter.submit_swift(self._swift, args, {}, options, late=True)
             else:
-                future = self._submitter.submit_numbered(self._number, args, self._options)
-        return _Chunk(future, columns, length)
+                future = submitter.submit_numbered(self._number, args, options, late=True)
+        chunk = _Chunk(future, columns, length)
+        self._running.append(chunk)
+        return chunk
 
-    def _cut(self, chunk: _Chunk) -> None:
+    def _cut(self, chunk: _Chunk) -> bool:
         middle = chunk.length // 2
         halves = []
-        for part in (slice(0, middle), slice(middle, None)):
-            columns = [column[part] for column in chunk.columns]
-            halves.append(self._send(columns, len(columns[0])))
+        try:
+            for part in (slice(0, middle), slice(middle, None)):
+                columns = [column[part] for column in chunk.columns]
+                halves.append(self._send(columns, len(columns[0])))
+        except RuntimeError:
+            # The client was shut down: the crash itself has to do.
+            return False
         self._pending.extendleft(reversed(halves))
+        return True
 
     def _cancel(self) -> None:
         pending, self._pending = self._pending, deque()
+        self._running.clear()
         for chunk in pending:
             chunk.future.cancel()
 
+    def drop(self) -> None:
+        """Nobody holds the iterator any more. If nobody ever used it, the calls are still made."""
+        if self._closed:
+            return
+        if self.is_read or self._buffersize is not None:
+            self.close()
+            return
+        self._is_detached = True
+        if self._source is None:
+            self._forget()
+        else:
+            self._engine.feed([self])
+
+    def finish(self) -> None:
+        """Have every element called, in bounded memory where nobody takes the results."""
+        if not self._may_finish():
+            return
+        try:
+            while self._source is not None and not self._closed:
+                with self._lock:
+                    self._fill()
+                    first = self._running[0].future if self._running else None
+                if first is not None:
+                    self._wait_for(first)
+        except BaseException as error:
+            self._error = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._exhausted()
+            if self._closed:
+                self._cancel()
+            elif self._is_detached:
+                self._forget()
+        if self._is_detached and self._error is not None and not self._is_given_up:
+            _logger.error("a map that nobody reads has ended early", exc_info=self._error)
+
+    def _may_finish(self) -> bool:
+        """False for what may be endless and was already read from: that is not for us to end."""
+        if self._buffersize is None and (self._is_finite or not self.is_read):
+            return True
+        with self._lock:
+            if self._source is not None:
+                words = "with buffersize" if self._buffersize else "over an iterable without a length"
+                self._error = RuntimeError(
+                    f"the client was shut down while a map {words} was being read: what was read ahead is "
+                    "all that there is. Take its results before the shutdown"
+                )
+                self._exhausted()
+        return False
+
+    def give_up(self) -> None:
+        """Read no further; whoever takes results gets those that there are, then `CancelledError`."""
+        if self._source is not None:
+            self._error = CancelledError()
+            self._is_given_up = True
+        self._exhausted()
+
+    def forked(self) -> None:
+        """In a child process: whoever held the lock is not here."""
+        self._lock = threading.RLock()
+
     def close(self) -> None:
-        """Give up what was not taken."""
+        """Give up what was not taken. Never waits: who reads an iterable now finds out after it."""
         if self._closed:
             return
         self._closed = True
-        self._source = None
+        self._exhausted()
         self._cancel()
-        if self._number:
-            self._submitter.forget(self._number)
+        self._forget()
+
+    def _forget(self) -> None:
+        number, self._number = self._number, 0
+        if number:
+            self._submitter.forget(number)
+
+
+class _Holder:
+    """What the iterator of a `map` holds on to."""
+
+    def __init__(self, feed: Feed, client: object) -> None:
+        self.feed = feed
+        # A client that somebody maps with is in use.
+        self.client = client
 
     def __del__(self) -> None:
         # This may run at any moment, under any lock: leave the work to the client's own thread.
-        if not getattr(self, "_closed", True):
-            self._closed = True
-            self._engine.later(partial(_abandon, self._submitter, self._number, self._pending))
+        if not self.feed._closed:
+            self.feed._engine.later(self.feed.drop)
 
 
 class _Either:
@@ -288,13 +414,6 @@ class _Either:
 
     def done(self) -> bool:
         return self._future.done() or self._link.messages != self._seen
-
-
-def _abandon(submitter: Submitter, number: int, pending: deque[_Chunk]) -> None:
-    for chunk in pending:
-        chunk.future.cancel()
-    if number:
-        submitter.forget(number)
 
 
 def _exception(failure: Any) -> BaseException:
@@ -315,8 +434,7 @@ def _exception(failure: Any) -> BaseException:
 
 
 def map_chunks(
-    engine: Engine,
-    submitter: Submitter,
+    client: Client,
     options: TaskOptions,
     function: Callable[..., Any] | SwiftFunction,
     iterables: tuple[Iterable[Any], ...],
@@ -340,10 +458,11 @@ def map_chunks(
         options = replace(options, timeout=options.timeout * (chunksize or 1))
     remaining = min((_length(iterable) for iterable in iterables), default=0)
     pace = _Pace(1 if single else chunksize, None if remaining == _UNKNOWN else remaining)
-    results = _Results(
-        engine, submitter, function, iterables, deadline, pace, options, buffersize, chunked=not single
-    )
-    return _elements(results)
+    feed = Feed(
+        client._engine, client._submitter, function, iterables, deadline, pace, options, buffersize,
+        chunked=not single,
+    )  # fmt: skip
+    return _elements(_Holder(feed, client))
 
 
 _UNKNOWN: Final = 2**62
@@ -353,12 +472,13 @@ def _length(iterable: Iterable[Any]) -> int:
     return operator.length_hint(iterable, _UNKNOWN)
 
 
-def _elements(results: _Results) -> Iterator[Any]:
+def _elements(holder: _Holder) -> Iterator[Any]:
+    feed = holder.feed
     try:
-        for values in results:
+        for values in feed:
             # The list shrinks while it is handed out: no reference to what the user has dropped is kept.
             values.reverse()
             while values:
                 yield values.pop()
     finally:
-        results.close()
+        feed.close()

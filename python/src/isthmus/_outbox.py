@@ -96,6 +96,10 @@ class Outbox:
         self.tasks_sent += frame.tasks
         self.bytes_sent += frame.task_bytes
 
+    def forked(self) -> None:
+        """In a child process. The gate stays the same object: others keep it at hand."""
+        self.gate._at_fork_reinit()  # type: ignore[attr-defined]
+
     def clear(self) -> None:
         """Forget everything: the session is over. The gate is held."""
         self._frames.clear()

@@ -73,7 +73,7 @@ class Submitter:
             number = 0
         if number is None:
             if isinstance(function, SwiftFunction):
-                return self._submit_swift(function, args, kwargs, options)
+                return self.submit_swift(function, args, kwargs, options)
             number = self._define(function)
         if not number:
             options = self.named(function, options)
@@ -121,8 +121,12 @@ class Submitter:
         kind: int,
         arguments: wire.Payload,
         dependencies: list[int],
+        late: bool = False,
     ) -> Future[Any]:
-        """A task in its general form: with attachments, dependencies, or for another kind of executor."""
+        """A task in its general form: with attachments, dependencies, or for another kind of executor.
+
+        `late`: it belongs to a call that was made before the shutdown.
+        """
         size = len(arguments.data) + sum(map(len, arguments.buffers)) + _HEAD + 8 * len(dependencies)
         if size > limits.PAYLOAD_BYTES_MAX:
             raise LimitExceeded(too_large(size))
@@ -132,11 +136,11 @@ class Submitter:
                 f"dependencies_per_task_max ({limits.DEPENDENCIES_PER_TASK_MAX})"
             )
         if not self._link.has_credit(size):
-            self._engine.wait_for_credit(size)
+            self._engine.wait_for_credit(size, late)
         payload, attachments = wire.payload(arguments.codec, arguments.data, arguments.buffers)
         outbox = self._outbox
         with self._gate:
-            if self._link.refusal is not None:
+            if self._link.refusal is not None and (self._link.has_failed or not late):
                 raise self.refusal()
             is_first = not outbox.tasks
             sequence = outbox.sequence + 1
@@ -158,16 +162,18 @@ class Submitter:
         task = self._running() if self._running is not None else None
         return task[:2] if task is not None else None
 
-    def submit_numbered(self, number: int, args: tuple[Any, ...], options: int) -> Future[Any]:
+    def submit_numbered(
+        self, number: int, args: tuple[Any, ...], options: int, late: bool = False
+    ) -> Future[Any]:
         """A call of a function that `define_value` has numbered."""
         try:
             data, buffers, dependencies = pack(self._engine, (args, {}))
         except LimitExceeded:
             raise
         except Exception as error:
-            return self.failed(error)
+            return self.failed(error, late)
         payload = wire.Payload(wire.PICKLE, data, buffers)
-        return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
+        return self.add(number, options, wire.KIND_PYTHON, payload, dependencies, late)
 
     def _define(self, function: Callable[..., Any]) -> int:
         """The number of an importable function, 0 for one that travels by value."""
@@ -177,9 +183,15 @@ class Submitter:
             return 0
         return outbox.define_once(function, wire.KIND_PYTHON, wire.PICKLE, definition)
 
-    def _submit_swift(
-        self, function: SwiftFunction, args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    def submit_swift(
+        self,
+        function: SwiftFunction,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: int,
+        late: bool = False,
     ) -> Future[Any]:
+        """A call of a registered Swift function."""
         from isthmus_bridge import neutral
 
         number = self._outbox.define_once(
@@ -190,9 +202,9 @@ class Submitter:
         except neutral.NeutralError as error:
             if error.args:
                 error.args = (f"{error.args[0]} [in the arguments of {function!r}]", *error.args[1:])
-            return self.failed(error)
+            return self.failed(error, late)
         payload = wire.Payload(wire.NEUTRAL, packed.data, ())
-        return self.add(number, options, wire.KIND_SWIFT, payload, packed.dependencies)
+        return self.add(number, options, wire.KIND_SWIFT, payload, packed.dependencies, late)
 
     def define_value(self, value: Any) -> int:
         """Give a callable a number of its own, with the values that it holds at this moment."""
@@ -258,9 +270,9 @@ class Submitter:
         with self._gate:
             self._outbox.add(wire.setup(number, payload, len(attachments)), attachments)
 
-    def failed(self, error: BaseException) -> Future[Any]:
+    def failed(self, error: BaseException, late: bool = False) -> Future[Any]:
         """A future of a call that could not become a task."""
-        if self._link.refusal is not None:
+        if self._link.refusal is not None and not late:
             raise self.refusal()
         future: Future[Any] = Future(self._engine, 0, 0)
         future._head = None

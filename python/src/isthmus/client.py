@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import secrets
@@ -12,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import cloudpickle
 
@@ -25,13 +26,16 @@ from ._map import map_chunks
 from ._submitting import Submitter
 from ._task import Node, TaskFunction
 from ._transport import channel_to, check_address, read_keys
-from .future import Future
+from .future import Future, forked
 from .options import SwiftFunction, TaskOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
+
+#: What asks a program to stop what it does. Under `asyncio.run`, Ctrl-C cancels the task that runs.
+_INTERRUPTS: Final = (KeyboardInterrupt, asyncio.CancelledError)
 
 
 class TaskView:
@@ -55,6 +59,14 @@ class TaskView:
         self._task_options.limit(future)
         return future
 
+    async def submit_async(
+        self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
+    ) -> Future[T]:
+        """See `Client.submit_async`."""
+        if self._client._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
+            return self.submit(fn, *args, **kwargs)
+        return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
+
     def map(
         self,
         fn: Callable[..., T] | SwiftFunction,
@@ -64,10 +76,7 @@ class TaskView:
         buffersize: int | None = None,
     ) -> Iterator[T]:
         """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
-        return map_chunks(
-            self._client._engine, self._client._submitter, self._task_options, fn, iterables, timeout,
-            chunksize, buffersize,
-        )  # fmt: skip
+        return map_chunks(self._client, self._task_options, fn, iterables, timeout, chunksize, buffersize)
 
     def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """See `Client.get`. The options hold for each task of the graph."""
@@ -151,13 +160,25 @@ class Client(Executor):
         `swift(name)`. A future of this client among the arguments, at any depth, stands for its value: the
         task waits for it, and the value does not pass through this process.
 
-        Blocks while the scheduler takes on no more work, except in a callback or an event loop. An argument
-        that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for arguments
-        beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
+        Blocks while the scheduler takes on no more work; in an event loop, `submit_async` does not. An
+        argument that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for
+        arguments beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
         """
         if type(fn) is TaskFunction:
             return self._submitter.submit_task(fn, args, kwargs, 0)
         return self._submitter.submit(fn, args, kwargs, 0)
+
+    async def submit_async(
+        self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
+    ) -> Future[T]:
+        """`submit` for event loops: the future, once the scheduler takes on the task.
+
+        Where `submit` would block, this waits without holding up the event loop:
+        `future = await client.submit_async(fn, x)`, then `await future`.
+        """
+        if self._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
+            return self.submit(fn, *args, **kwargs)
+        return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
 
     def map(
         self,
@@ -170,14 +191,18 @@ class Client(Executor):
         """Like the built-in `map`, with the calls made on the cluster, many at once.
 
         Results come in order. The iterables may be endless: they are read a bounded way ahead of what was
-        taken. Elements travel in chunks whose size follows the time that they take, or is `chunksize`.
-        The iterator raises `TimeoutError` when a result is not there `timeout` seconds after the call of
-        `map`; what was not started is cancelled when the iterator is dropped. At most `buffersize` elements
-        are read ahead, if it is given.
+        taken, some at the call and the others while results are taken. Elements travel in chunks whose size
+        follows the time that they take, or is `chunksize`. The iterator raises `TimeoutError` when a result
+        is not there `timeout` seconds after the call of `map`. At most `buffersize` elements are read ahead,
+        if it is given.
+
+        When the iterator is dropped before its end, what was not started is cancelled. If no result was ever
+        asked for, all calls are made, in bounded memory. `shutdown`, and so the end of a `with`, has what is
+        left called as well, and the results can be taken after it; except for iterables without a length of
+        which results were taken, as these may be endless, and with `buffersize`: there the iterator raises
+        `RuntimeError` after what was read ahead.
         """
-        return map_chunks(
-            self._engine, self._submitter, TaskOptions(), fn, iterables, timeout, chunksize, buffersize
-        )
+        return map_chunks(self, TaskOptions(), fn, iterables, timeout, chunksize, buffersize)
 
     def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """Compute a graph on the cluster, each node as a task, and return the values of `keys`.
@@ -244,6 +269,13 @@ class Client(Executor):
         """
         self._engine.close(wait, cancel_futures)
 
+    def cancel_all(self, *, running: bool = False) -> None:
+        """Cancel all tasks of this client that have not started; with `running`, stop those that run too.
+
+        Iterators of `map` end with `CancelledError`. The client can be used further.
+        """
+        self._engine.cancel_everything(running)
+
     def __enter__(self) -> Self:
         """Be the current client: the one that `isthmus.get_client` finds."""
         enter(self)
@@ -252,14 +284,17 @@ class Client(Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
-        """Shut down and wait. After Ctrl-C, what has not ended is cancelled instead of waited for."""
+        """Shut down and wait. After Ctrl-C, what has not ended is cancelled instead of waited for.
+
+        So it is when the task of asyncio that this is a part of is cancelled.
+        """
         leave(self)
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
+        if kind is not None and issubclass(kind, _INTERRUPTS):
             self._engine.interrupt(wait=True)
             return False
         try:
             self.shutdown(wait=True)
-        except KeyboardInterrupt:
+        except _INTERRUPTS:
             self._engine.interrupt(wait=True)
             raise
         return False
@@ -329,6 +364,7 @@ def _finish_at_exit() -> None:
 
 
 def _forked() -> None:
+    forked()
     for engine in list(_live):
         engine.forked()
 

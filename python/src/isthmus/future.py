@@ -11,6 +11,7 @@ import asyncio
 import logging
 import pickle
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from concurrent.futures import Future as _BaseFuture
 from concurrent.futures import InvalidStateError
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _outcomes as outcomes
 from . import _pickling as pickling
 from . import _wire as wire
+from ._limits import INLINE_BYTES_MAX
 
 if TYPE_CHECKING:
     from ._engine import Engine
@@ -40,12 +42,24 @@ making = threading.RLock()
 class Synchronisation:
     """What a future needs only when another thread, `wait`, or a callback watches it."""
 
-    __slots__ = ("callbacks", "condition", "waiters")
+    __slots__ = ("__weakref__", "callbacks", "condition", "waiters")
 
     def __init__(self) -> None:
         self.condition = threading.Condition()
         self.waiters: list[Any] = []
         self.callbacks: list[Callable[[Any], object]] = []
+        _watched.add(self)
+
+
+#: Whatever has a lock that a thread of the parent may hold while a child is forked.
+_watched: weakref.WeakSet[Synchronisation] = weakref.WeakSet()
+
+
+def forked() -> None:
+    """In a child process: whoever held a lock is not here."""
+    making._at_fork_reinit()  # type: ignore[attr-defined]
+    for sync in list(_watched):
+        sync.condition = threading.Condition()
 
 
 class Future(_BaseFuture[T]):
@@ -202,7 +216,14 @@ class Future(_BaseFuture[T]):
         return head.output if isinstance(head, outcomes.Details) else outcomes.Output()
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        wrapped = asyncio.wrap_future(self)
+        try:
+            return (yield from wrapped.__await__())
+        except asyncio.CancelledError:
+            # Who waited was cancelled, and so is the task, also if it runs; `asyncio.shield` keeps it.
+            if not self.done():
+                self.cancel(running=True)
+            raise
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As an argument of a task, a future stands for the value: an edge of the graph."""
@@ -215,9 +236,13 @@ class Future(_BaseFuture[T]):
         return f"<Future {self.task_id} {state}>"
 
     def __del__(self) -> None:
-        # Only an append: this may run in any thread, at any moment, under any lock.
+        # Only an append and a bell: this may run in any thread, at any moment, under any lock.
         if self._sequence:
-            self._engine.released.append(self._sequence)
+            engine = self._engine
+            engine.released.append(self._sequence)
+            if self._size >= INLINE_BYTES_MAX and self._stage != NOTHING:
+                engine.link.releases_large = True
+                engine.ring()
 
     def sequence_in(self, engine: Engine) -> int:
         """The sequence number of the task, for use as a dependency of another task of `engine`."""
