@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -33,8 +34,16 @@ class Request:
             # Before 3.11, Ctrl-C is a KeyboardInterrupt in an event loop too.
             if hasattr(task, "cancelling"):
                 self.task, self._before = task, task.cancelling()
+                if getattr(task, "_must_cancel", False) and task not in _told:
+                    # It was asked before, and has not come to an `await` since.
+                    self._before -= 1
 
     def heed(self) -> None:
         """Raise what the task would be given at its next `await`."""
         if self.task is not None and self.task.cancelling() > self._before:
+            _told.add(self.task)
             raise asyncio.CancelledError
+
+
+#: Tasks that had a `CancelledError` here. To clean up, they may wait again.
+_told: weakref.WeakSet[Any] = weakref.WeakSet()
