@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import importlib.util
 import pickle
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 import client_tasks as tasks
 import pytest
 from client_support import eventually
 
+import isthmus
 from isthmus import Client
 
 WAIT = 30.0
@@ -95,3 +100,35 @@ def test_whatever_is_raised_while_a_result_is_read_is_the_error_of_its_future(
         assert type(error.__cause__) is kind
     with pytest.raises(pickle.PicklingError):
         list(client.map(tasks.unpicklable_here, [kind] * 3, [1] * 3))
+
+
+@pytest.mark.parametrize("kind", [SystemExit, ValueError])
+def test_arguments_that_cannot_be_read_are_the_error_of_their_task(cluster: Client, kind: type) -> None:
+    for future in (
+        cluster.submit(id, tasks.Throws(kind)),
+        cluster.submit(id, [tasks.Throws(kind), bytes(100_000)]),
+        cluster.options(retries=0).submit(id, tasks.Throws(kind)),
+    ):
+        error = future.exception(WAIT)
+        assert isinstance(error, isthmus.TaskNotLoadable)
+        assert isinstance(error, BrokenProcessPool)
+        assert type(error.__cause__) is kind
+        assert "tasks.py" in str(error.__cause__.__cause__)
+    assert cluster.submit(tasks.add, 1, 1).result(WAIT) == 2
+
+
+def test_a_missing_module_is_told_with_what_to_do(cluster: Client, tmp_path: Path) -> None:
+    (tmp_path / "late_module.py").write_text("def one(): return 1\nclass Box: pass\n")
+    specification = importlib.util.spec_from_file_location("late_module", tmp_path / "late_module.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = sys.modules["late_module"] = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+        for future in (cluster.submit(module.one), cluster.submit(id, module.Box())):
+            with pytest.raises(ModuleNotFoundError, match=r"late_module.*sys\.path.*by_value") as caught:
+                future.result(WAIT)
+            assert caught.value.name == "late_module"
+            assert isinstance(caught.value, isthmus.TaskNotLoadable)
+    finally:
+        del sys.modules["late_module"]

@@ -36,6 +36,18 @@ class ArgumentsError(Exception):
     """The arguments of a task cannot be loaded here; the message says why."""
 
 
+def loading_failed(what: str, error: BaseException) -> str:
+    """Words for a part of a task that cannot be loaded here, and what to do about it."""
+    words = f"{what} cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
+    if not isinstance(error, ModuleNotFoundError):
+        return words
+    return (
+        f"{words}. Install the module there; or put its folder on the path (PYTHONPATH, sys.path) before the "
+        "client that starts the cluster is made, or the worker is started; or have its functions and classes "
+        "travel by value: cloudpickle.register_pickle_by_value(module)"
+    )
+
+
 def load_value(payload: Payload) -> Any:
     """Decode a payload that holds one value."""
     codec, data, buffers = payload
@@ -77,9 +89,7 @@ def load_arguments(
             return None, content, {}
         raise ValueError(f"codec {codec} holds no {'callable and ' * with_callable}arguments")
     except Exception as error:
-        raise ArgumentsError(
-            f"the arguments cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
-        ) from error
+        raise ArgumentsError(loading_failed("the arguments", error)) from error
     finally:
         loading.session = None
         dependencies.current.dependencies = before
@@ -165,15 +175,8 @@ def _load_function(definition: Payload) -> Callable[..., Any]:
             return _from_source(content["source"], content["name"])
     except FunctionError:
         raise
-    except ModuleNotFoundError as error:
-        raise FunctionError(
-            f"module {error.name!r} is not installed for {sys.executable}, which the function needs: "
-            f"install it there, or start workers with --python of an environment that has it"
-        ) from error
     except Exception as error:
-        raise FunctionError(
-            f"the function cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
-        ) from error
+        raise FunctionError(loading_failed("the function", error)) from error
     return _callable(content, "the definition")
 
 

@@ -233,9 +233,7 @@ class Executor:
             return _OutcomeError(FUNCTION_NOT_LOADABLE, error)
         if isinstance(error, calls.ArgumentsError):
             return _OutcomeError(ARGUMENTS_NOT_LOADABLE, error)
-        told = calls.ArgumentsError(
-            f"the arguments cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
-        )
+        told = calls.ArgumentsError(calls.loading_failed("the arguments", error))
         told.__cause__ = error
         return _OutcomeError(ARGUMENTS_NOT_LOADABLE, told)
 

@@ -132,14 +132,17 @@ def contained(error: BaseException) -> BaseException:
     return made
 
 
-def unreadable(error: BaseException) -> errors.NotSerializable:
+def unreadable(error: BaseException) -> errors.ResultNotLoadable:
     """The result arrived, and its unpickling failed in this process."""
-    made = errors.NotSerializable(
+    made = errors.ResultNotLoadable(
         f"the result cannot be unpickled here: {type(error).__name__}: {error}. The task itself ended "
         "with a value; is the module of its class installed in this environment?"
     )
     made.__cause__ = error
     return made
+
+
+_NOT_LOADABLE = ("functionNotLoadable", "argumentsNotLoadable")
 
 
 def _exception(
@@ -156,6 +159,15 @@ def _exception(
     if reason == "initializerFailed":
         made: BaseException = errors.InitializerFailed(initializer_words(head.detail))
         made.__cause__ = _rebuilt(payload)
+    elif status == "exception" and reason in _NOT_LOADABLE and head.detail:
+        cause = _rebuilt(payload) or _summary(head, parts, traceback)
+        missing = isinstance(cause, ModuleNotFoundError)
+        made = (errors.TaskModuleNotFound if missing else errors.TaskNotLoadable)(head.detail)
+        if missing:
+            made.name = getattr(cause, "name", None)
+        if traceback and cause.__cause__ is None:
+            cause.__cause__ = remote_traceback(traceback)
+        made.__cause__ = cause
     elif payload is not None or status == "exception":
         made = _rebuilt(payload) or _summary(head, parts, traceback)
         if head.detail and head.detail != str(made):

@@ -156,7 +156,8 @@ def too_large(size: int) -> str:
     """Words for a payload beyond the limit."""
     return (
         f"the arguments take {size} bytes, more than payload_bytes_max ({limits.PAYLOAD_BYTES_MAX} bytes). "
-        "Nothing was sent. Pass a path or a smaller part, or make the value in a task and pass its future."
+        "Nothing was sent. Write it to a file that the workers can read and pass its path, or pass it in "
+        "parts: the value of a task, and so of a future, has the same limit."
     )
 
 

@@ -68,6 +68,21 @@ class NotSerializable(IsthmusError, PicklingError):
     """The result or exception of a task could not be pickled, or has no neutral form."""
 
 
+class ResultNotLoadable(NotSerializable, BrokenProcessPool):
+    """The task has ended with a value, which could not be unpickled in this process; its cause says why."""
+
+
+class TaskNotLoadable(BrokenProcessPool, IsthmusError):
+    """The function or the arguments of the task could not be loaded by the process that was to run it.
+
+    Its cause is what was raised there.
+    """
+
+
+class TaskModuleNotFound(TaskNotLoadable, ModuleNotFoundError):
+    """The same, since a module was not found there; the message says what to do."""
+
+
 class DependencyFailed(IsthmusError):
     """A task that this one depends on did not end with a value."""
 
