@@ -52,6 +52,14 @@ extension SchedulerConfiguration {
     }
 }
 
+extension SchedulerConfiguration {
+    /// Five heartbeats make a lease, or more.
+    package mutating func lease(workers lease: Interval) {
+        workerLease = lease
+        heartbeat = min(heartbeat, Interval(nanoseconds: lease.nanoseconds / 5))
+    }
+}
+
 /// What an operator announces of a worker that will join.
 package struct ExpectedOffer: Hashable, Sendable {
     /// Memory in bytes, everything else in thousandths.

@@ -110,7 +110,7 @@ final class ClientNode: Node {
         events.removeAll(keepingCapacity: true)
         for event in taken {
             switch event {
-            case .welcomed: break
+            case .welcomed, .interrupted: break
             case .received(let records): for record in records { take(record) }
             case .ended:
                 world.note(nil, at: index) { "client \(index): its session is over" }
@@ -134,8 +134,8 @@ final class ClientNode: Node {
             guard tasks.indices.contains(place), !tasks[place].hasOutcome else { return }
             tasks[place].hasOutcome = true
             if !tasks[place].isReleased { unfinished -= 1 }
-        case .submit, .cancel, .release, .assign, .retract, .stop, .forgetSession, .drain, .value,
-            .forgetValues, .finished, .workerStarted, .returned, .draining:
+        case .submit, .cancel, .release, .function, .workerSetup, .forgetFunction, .assign, .retract, .stop,
+            .forgetSession, .drain, .value, .forgetValues, .finished, .workerStarted, .returned, .draining:
             preconditionFailure("no scheduler says this to a client")
         }
     }

@@ -8,6 +8,7 @@ final class Connector {
     enum Event {
         case welcomed(resumed: Bool)
         case received([Record])
+        case interrupted
         /// The session is over; a new one may be begun. `known`: the scheduler said goodbye.
         case ended(closed: Bool)
     }
@@ -118,7 +119,8 @@ final class Connector {
         case .sendGoodbye: send(link.goodbye(), world)
         case .drop(let number): link.drop(through: number)
         case .established(let resumed): events.append(.welcomed(resumed: resumed))
-        case .interrupted, .blocked, .unblocked: break
+        case .interrupted: events.append(.interrupted)
+        case .blocked, .unblocked: break
         case .ended(let ending):
             link.forgetFrames()
             events.append(.ended(closed: ending == .closed))

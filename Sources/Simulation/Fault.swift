@@ -14,8 +14,13 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
     case partition, oneWayPartition, connectionCut
     // Of nodes.
     case workerCrash, clientCrash, longPause, slowNode, clockSkew
+    /// A node with all that it has started, and everything there is at once: somebody closes the lid.
+    case pauseWithExecutors, pauseOfAll
     // Of executors.
     case executorCrash, executorHang, executorStartFailure, executorBroken, memoryExceeded, poisonTask
+    case executorPause
+    /// A process that holds much memory is gone only some time after it was killed.
+    case slowDeath
     // Of the store.
     case slowStore
 
@@ -29,21 +34,24 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
         case .partition, .oneWayPartition, .connectionCut: 100
         case .workerCrash: 150
         case .clientCrash: 40
-        case .longPause, .slowNode: 80
+        case .longPause, .slowNode, .executorPause: 80
+        case .pauseWithExecutors: 200
+        case .pauseOfAll: 20
         case .clockSkew: 1_000
         case .executorCrash: 40
         case .executorHang: 5
         case .executorStartFailure: 150
         case .executorBroken, .memoryExceeded: 100
         case .poisonTask: 60
+        case .slowDeath: 500
         case .slowStore: 1_000
         }
     }
 
     /// Those that befall a node at some moment, instead of a frame, a run or a start.
     static let mishaps: [Fault] = [
-        .partition, .oneWayPartition, .connectionCut, .workerCrash, .clientCrash, .longPause, .slowNode,
-        .executorBroken, .memoryExceeded,
+        .partition, .oneWayPartition, .connectionCut, .workerCrash, .clientCrash, .longPause,
+        .pauseWithExecutors, .pauseOfAll, .slowNode, .executorBroken, .executorPause, .memoryExceeded,
     ]
 }
 

@@ -51,6 +51,10 @@ enum Record {
     case outcome(Outcome)
     case started(AttemptID)
     // To a worker.
+    /// Functions and initializers are their names: what is told is that they are defined.
+    case function(Definition)
+    case workerSetup(SessionID)
+    case forgetFunction(Definition)
     case assign(Assignment)
     case retract(AttemptID)
     case stop(AttemptID)
@@ -63,6 +67,14 @@ enum Record {
     case workerStarted(AttemptID)
     case returned(AttemptID)
     case draining
+}
+
+/// A function of a session, by its number.
+struct Definition: Hashable, BitwiseCopyable {
+    let session: SessionID
+    let number: UInt32
+
+    var fingerprint: UInt64 { session.rawValue ^ UInt64(number) << 40 }
 }
 
 struct Submission {

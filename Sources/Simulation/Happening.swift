@@ -32,6 +32,11 @@ struct ExecutorAddress: BitwiseCopyable {
 
 /// What a worker writes to an executor's socket.
 enum ExecutorRequest {
+    case define(Definition)
+    /// Run the session's initializer.
+    case setUp(SessionID)
+    case forgetFunction(Definition)
+    case forgetSession(SessionID)
     case run(Assignment)
     case retract(AttemptID)
     case stop(AttemptID, timedOut: Bool)
@@ -74,6 +79,10 @@ extension ExecutorAddress {
 extension ExecutorRequest {
     fileprivate var fingerprint: UInt64 {
         switch self {
+        case .define(let function): function.fingerprint ^ 5 << 60
+        case .setUp(let session): session.rawValue ^ 6 << 60
+        case .forgetFunction(let function): function.fingerprint ^ 7 << 60
+        case .forgetSession(let session): session.rawValue ^ 8 << 60
         case .run(let assignment): assignment.attempt.fingerprint ^ 1 << 60
         case .retract(let attempt): attempt.fingerprint ^ 2 << 60
         case .stop(let attempt, let timedOut): attempt.fingerprint ^ (timedOut ? 3 : 4) << 60

@@ -22,8 +22,25 @@ extension World {
             coverage.count(fault)
             let index = random.below(1 + workers.count + clients.count)
             let length = someDuration()
-            note(nil, at: index) { "node \(index) stands still for \(length.nanoseconds / 1_000_000) ms" }
+            note(nil, at: index) { "node \(index) stands still for \(milliseconds(length)) ms" }
             node(index).pause(until: now + length)
+        case .pauseWithExecutors:
+            coverage.count(fault)
+            pause(random.element(of: workers), for: someDuration())
+        case .pauseOfAll:
+            coverage.count(fault)
+            let length = someDuration()
+            for index in 0...(workers.count + clients.count) where worker(index) == nil {
+                node(index).pause(until: now + length)
+            }
+            for worker in workers { pause(worker, for: length) }
+        case .executorPause:
+            let worker = random.element(of: workers)
+            guard worker.isRunning, let place = worker.busyPlace else { return }
+            coverage.count(fault)
+            let length = someDuration()
+            note(nil, at: worker.index) { "executor \(place) stands still for \(milliseconds(length)) ms" }
+            worker.executors[place].pause(until: now + length)
         case .slowNode:
             coverage.count(fault)
             let index = random.below(1 + workers.count + clients.count)
@@ -36,11 +53,20 @@ extension World {
             note(nil, at: worker.index) { "\(fault) at worker \(worker.index)" }
             worker.mishap(isMemory: fault == .memoryExceeded, at: place)
         case .loss, .delay, .reordering, .duplication, .clockSkew, .executorCrash, .executorHang,
-            .executorStartFailure,
-            .poisonTask, .slowStore:
+            .executorStartFailure, .poisonTask, .slowDeath, .slowStore:
             preconditionFailure("not a mishap of a node")
         }
     }
+
+    private func pause(_ worker: WorkerNode, for length: Interval) {
+        note(nil, at: worker.index) {
+            "worker \(worker.index) and its executors stand still for \(milliseconds(length)) ms"
+        }
+        worker.pause(until: now + length)
+        for executor in worker.executors { executor.pause(until: now + length) }
+    }
+
+    private func milliseconds(_ interval: Interval) -> Int64 { interval.nanoseconds / 1_000_000 }
 
     /// From hardly noticed to longer than every lease.
     private func someDuration() -> Interval {

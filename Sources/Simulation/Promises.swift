@@ -301,7 +301,7 @@ extension Auditor {
 
     /// The scheduler declared a session lost.
     func lost(_ session: SessionID, node: Int, silentFor silence: Interval) {
-        let lease = world.isWorker(node) ? Limits.workerLease : Limits.clientLease
+        let lease = world.isWorker(node) ? world.setting.workerLease : Limits.clientLease
         if silence.nanoseconds < lease.nanoseconds * 8 / 10 {
             complain("node \(node) is declared lost after \(silence.nanoseconds / 1_000_000) ms", nil)
         }

@@ -35,11 +35,13 @@ extension SchedulerNode {
             client.late.append(.started(AttemptID(task: row.id, number: row.attempt)))
             touch(client)
         case .forget(let task):
+            leaveFunction(task)
             slab[task] = nil
         case .dropValue(let task, let slot):
             guard let row = slab[task], let worker = worker(slot) else { return }
             forgetValue(of: row.id, on: worker)
         case .forgetSession(let worker, let session):
+            self.worker(worker)?.introduced[session] = nil
             send(.forgetSession(session), last: false, to: worker)
         case .drain(let worker):
             send(.drain, last: false, to: worker)
@@ -53,7 +55,7 @@ extension SchedulerNode {
         return entry
     }
 
-    private func worker(_ slot: WorkerSlot) -> SchedulerEntry? {
+    func worker(_ slot: WorkerSlot) -> SchedulerEntry? {
         guard slot.index < workers.count, let entry = workers[Int(slot.index)],
             case .worker(slot) = entry.peer
         else { return nil }
@@ -100,6 +102,7 @@ extension SchedulerNode {
             devices: core.devices(of: task), isCounted: core.isCounted(task))
         world.note(row.id, at: worker.node) { "scheduler: attempt \(attempt) to worker \(worker.node)" }
         world.auditor.assignLeft(assignment, to: worker.session)
+        introduce(assignment, to: worker)
         worker.link.outgoing.append(.assign(assignment))
         touch(worker)
     }
@@ -129,6 +132,7 @@ extension SchedulerNode {
         let outcome = Outcome(
             attempt: AttemptID(task: row.id, number: row.attempt), status: status, reason: reason, value: nil,
             cause: cause.flatMap { slab[$0]?.id })
+        leaveFunction(task)
         slab[task]?.outcome = outcome
     }
 

@@ -48,7 +48,7 @@ extension SchedulerNode {
         }
         let node = world.network.connections[connection].node
         var policy = policy
-        policy.lease = world.isWorker(node) ? Limits.workerLease : Limits.clientLease
+        policy.lease = world.isWorker(node) ? world.setting.workerLease : Limits.clientLease
         let link = Link(Session(session, side: .accepting, epoch: Epoch(1), policy: policy, now: now))
         let entry = SchedulerEntry(session, node: node, link: link)
         entry.lastArrival = world.now
@@ -183,8 +183,9 @@ extension SchedulerNode {
             core.absorb(.cancelRequested(task, alsoRunning: alsoRunning), now: now, into: &actions)
         case .release(let first, let count):
             core.absorb(.released(client, first: first, count: count), now: now, into: &actions)
-        case .accepted, .outcome, .started, .assign, .retract, .stop, .forgetSession, .drain, .value,
-            .forgetValues, .finished, .workerStarted, .returned, .draining:
+        case .accepted, .outcome, .started, .function, .workerSetup, .forgetFunction, .assign, .retract,
+            .stop, .forgetSession, .drain, .value, .forgetValues, .finished, .workerStarted, .returned,
+            .draining:
             preconditionFailure("no client says this")
         }
     }
@@ -206,6 +207,7 @@ extension SchedulerNode {
             // The row may be free again only because of a `forget` that still waits its turn.
             if slab.isOccupied(slot) { runActions(first: pending, now) }
             slab[slot] = Slab.Row(id: id, client: client, spec: spec)
+            uses[Definition(session: id.session, number: spec.function), default: 0] += 1
             world.auditor.admitted(id)
         case .duplicate:
             break
@@ -239,8 +241,8 @@ extension SchedulerNode {
         case .draining:
             world.auditor.drained(entry.session)
             core.absorb(.workerDraining(worker), now: now, into: &actions)
-        case .submit, .cancel, .release, .accepted, .outcome, .started, .assign, .retract, .stop,
-            .forgetSession, .drain, .value, .forgetValues:
+        case .submit, .cancel, .release, .accepted, .outcome, .started, .function, .workerSetup,
+            .forgetFunction, .assign, .retract, .stop, .forgetSession, .drain, .value, .forgetValues:
             preconditionFailure("no worker says this")
         }
     }
@@ -262,6 +264,7 @@ extension SchedulerNode {
         switch verdict {
         case .committed:
             slab[task]?.value = report.value
+            leaveFunction(task)
             slab[task]?.outcome = Outcome(
                 attempt: attempt, status: report.status, reason: report.reason, value: report.value)
         case .dropped, .stale:

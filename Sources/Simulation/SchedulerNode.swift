@@ -26,6 +26,8 @@ final class SchedulerNode: Node {
 
     var requirements = RequirementNumbers()
     var slab = Slab()
+    /// Tasks without an outcome, by their functions.
+    var uses: [Definition: Int] = [:]
     var store = VirtualStore()
     var toDrain: [SessionID] = []
     private var acceptDue = Instant.distantFuture
@@ -262,6 +264,8 @@ final class SchedulerEntry {
     var late: [Record] = []
     /// The same for values that a worker need not hold.
     var forgottenValues: [TaskID] = []
+    /// What a worker was told of sessions.
+    var introduced: [SessionID: Introduced] = [:]
     /// Outcomes that wait until the link takes more.
     var deferred: [TaskSlot] = []
 

@@ -10,7 +10,7 @@ enum Feature: UInt8, CaseIterable, BitwiseCopyable {
     case backoff, deadlines
     case cancels, weakCancels, earlyRelease, duplicates, overrun, sessionChanges, drains, smallWindows
     case resources, scarceCpus, labels, spread, unservable, contest
-    case largeValues
+    case largeValues, initializers, functionsForgotten
 }
 
 struct Setting {
@@ -31,6 +31,10 @@ struct Setting {
     /// Of functions, by number.
     let durations: [Interval]
     var policy = SessionPolicy()
+    /// Of workers; short ones, so that many pauses are longer.
+    let workerLease: Interval
+    /// How long a worker without its scheduler lets run what runs.
+    let giveUpAfter: Interval
     /// Steps in which the scheduler drops what a closed session had.
     let dropsPerTurnMax: Int
     /// What each worker may hold of values.
@@ -53,7 +57,10 @@ struct Setting {
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
         durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }
         dropsPerTurnMax = random.element(of: [1, 7, Limits.dropsPerTurnMax])
+        workerLease = random.element(of: [Limits.workerLease, .milliseconds(800), .milliseconds(150)])
+        giveUpAfter = random.element(of: [.milliseconds(100), .seconds(3), Limits.giveUpAfter])
         heldValuesBytesMax = random.element(of: [1_000_000, 8_000_000, Limits.heldValuesBytesMax])
+        policy.heartbeat = min(policy.heartbeat, Interval(nanoseconds: workerLease.nanoseconds / 5))
         if has(.smallWindows) {
             policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
             policy.acknowledgeFrames = random.element(of: [1, 4])

@@ -10,14 +10,19 @@ final class VirtualExecutor {
     private unowned let worker: WorkerNode
     private let place: Int
     private let workerLife: Int
+    private let isPython: Bool
     private var life = 0
     private var phase = Phase.absent
-    private var queue: [Assignment] = []
+    private var queue: [ExecutorRequest] = []
+    private var known = KnownToExecutor()
     private var running: Assignment?
     private var runs: UInt64 = 0
     /// The run that ends with the process, by a fault.
     private var dying: UInt64 = 0
     private var isHung = false
+    private var pausedUntil = Instant.origin
+    /// For so long nothing of the present run has been done.
+    private var stoodStill = Interval.zero
     /// The gpus that the process found when it first looked.
     private var devices: UInt64?
     /// Until when the worker has to have killed it, for the running attempt ignores that it was stopped.
@@ -29,20 +34,24 @@ final class VirtualExecutor {
     private var lastWord = Instant.origin
     private var world: World { worker.world }
 
-    init(worker: WorkerNode, place: Int) {
+    init(worker: WorkerNode, place: Int, isPython: Bool) {
         self.worker = worker
+        self.isPython = isPython
         self.place = place
         workerLife = worker.life
     }
 
     var isFit: Bool {
         switch phase {
-        case .absent, .ready: queue.isEmpty
+        case .absent, .ready: pausedUntil <= world.now && !queue.contains { $0.attempt != nil }
         case .starting, .dead: false
         }
     }
     /// What held it up is over. Nobody can know that it does while it has nothing to do.
-    func recover() { isHung = false }
+    func recover() {
+        isHung = false
+        runNext()
+    }
     var state: String { isHung ? "hung" : "\(phase)" }
     var isBusy: Bool { running != nil }
 
@@ -56,9 +65,11 @@ final class VirtualExecutor {
         life += 1
         phase = .starting
         isHung = false
+        pausedUntil = .origin
         diedRunning = false
         runs = 0
         devices = nil
+        known = KnownToExecutor()
         dying = 0
         // What the process before it wrote is read first.
         var delay = world.random.interval(.milliseconds(5), .milliseconds(80))
@@ -94,11 +105,25 @@ final class VirtualExecutor {
             world.auditor.runVanished(running, on: worker.index)
         }
         diedRunning = running != nil
-        for assignment in queue { neverBegins(.run(assignment)) }
+        for request in queue { neverBegins(request) }
         phase = .dead
         running = nil
         queue.removeAll()
-        say(.died, after: .microseconds(200))
+        var delay = Interval.microseconds(200)
+        if world.strikes(.slowDeath) {
+            delay = delay + world.random.element(of: [.milliseconds(20), .milliseconds(300), .seconds(8)])
+        }
+        say(.died, after: delay)
+    }
+
+    // MARK: Pauses
+
+    /// It does nothing meanwhile, but can be killed.
+    func pause(until instant: Instant) {
+        let begin = max(world.now, pausedUntil)
+        guard instant > begin else { return }
+        stoodStill = stoodStill + (instant - begin)
+        pausedUntil = instant
     }
 
     // MARK: The socket
@@ -127,9 +152,14 @@ final class VirtualExecutor {
 
     func take(_ request: ExecutorRequest, of life: Int) {
         guard life == self.life, phase == .ready else { return neverBegins(request) }
+        if pausedUntil > world.now {
+            // It lies in the socket, behind what has come before.
+            lastRequest = max(lastRequest, pausedUntil)
+            return world.queue.plan(.toExecutor(address, request), at: pausedUntil)
+        }
         switch request {
-        case .run(let assignment):
-            queue.append(assignment)
+        case .run, .define, .setUp, .forgetFunction, .forgetSession:
+            queue.append(request)
             runNext()
         case .retract(let attempt):
             guard let position = queue.firstIndex(where: { $0.attempt == attempt }) else { return }
@@ -144,7 +174,7 @@ final class VirtualExecutor {
         switch request {
         case .run(let assignment):
             if !diedRunning { world.auditor.runNeverBegan(assignment.attempt) }
-        case .retract, .stop: return
+        case .retract, .stop, .define, .setUp, .forgetFunction, .forgetSession: return
         }
     }
 
@@ -168,15 +198,16 @@ final class VirtualExecutor {
     // MARK: Running
 
     private func runNext() {
-        guard running == nil, !queue.isEmpty, !isHung else { return }
+        guard running == nil, !isHung, let assignment = takeNext() else { return }
         if runs > 0, world.strikes(.executorHang) {
             // What an earlier task left behind holds it up: it does not begin with what is next.
             isHung = true
+            queue.insert(.run(assignment), at: 0)
             return
         }
-        let assignment = queue.removeFirst()
         running = assignment
         killDue = .distantFuture
+        stoodStill = .zero
         runs += 1
         since = world.now
         world.note(assignment.attempt.task, at: worker.index) {
@@ -187,6 +218,10 @@ final class VirtualExecutor {
             world.complain("a process is given other gpus than it found before", assignment.attempt.task)
         }
         devices = assignment.devices
+        let hasInitializer = isPython && world.hasInitializer(assignment.attempt.task.session)
+        if let lacking = known.lacks(for: assignment, hasInitializer: hasInitializer) {
+            world.complain("an executor runs a task and \(lacking)", assignment.attempt.task)
+        }
         var duration = assignment.spec.duration * world.slowness(of: worker.index)
         if assignment.isConversion { duration = .microseconds(150) }
         if world.strikes(.executorCrash) {
@@ -196,8 +231,22 @@ final class VirtualExecutor {
         world.queue.plan(.runEnds(address, run: runs), at: world.now + duration)
     }
 
+    /// The next attempt; what was written in front of it is done.
+    private func takeNext() -> Assignment? {
+        while !queue.isEmpty {
+            let request = queue.removeFirst()
+            if case .run(let assignment) = request { return assignment }
+            if let wrong = known.take(request) { world.complain(wrong, nil) }
+        }
+        return nil
+    }
+
     func runEnds(_ run: UInt64, of life: Int) {
         guard life == self.life, run == runs, phase == .ready, let running else { return }
+        if stoodStill > .zero {
+            defer { stoodStill = .zero }
+            return world.queue.plan(.runEnds(address, run: run), at: world.now + stoodStill)
+        }
         if worker.turnBefore > killDue {
             world.complain("a task that does not stop outlives its grace period", running.attempt.task)
         }

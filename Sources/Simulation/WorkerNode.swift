@@ -18,20 +18,23 @@ final class WorkerNode: Node {
     /// Counts the processes of this worker.
     private(set) var life = 0
     var stage = Stage.absent
-    private(set) var core: WorkerStateMachine
+    var core: WorkerStateMachine
     private var actions: [Action] = []
-    private var payloads: [Assignment?] = []
+    private var payloads: [(assignment: Assignment, function: Int)?] = []
+    var definitions = Definitions(executors: 0)
+    var names = DefinitionNames()
+    private var needs: [Definitions.Need] = []
     var held = HeldTokens()
-    private var functions: [FunctionSlot] = []
     private var connector: Connector?
     private var events: [Connector.Event] = []
     var inbox: [(frame: Frame, connection: Int)] = []
     var lostConnections: [Int] = []
     var words: [(place: Int, word: ExecutorWord)] = []
-    private var executors: [VirtualExecutor] = []
+    private(set) var executors: [VirtualExecutor] = []
     private var isDraining = false
     private var drainReported = false
     private var restartAt = Instant.distantFuture
+    private var giveUpAt = Instant.distantFuture
     private var turns = 0
     /// True time of the last turn that is over.
     private(set) var turnBefore = Instant.origin
@@ -60,14 +63,19 @@ final class WorkerNode: Node {
     func start() {
         stage = .warming
         core = WorkerStateMachine(Self.shape(offer))
-        functions = (0..<(Workload.functions + Contest.functions)).map { _ in core.addFunction() }
+        definitions = Definitions(executors: core.executorCount)
+        names = DefinitionNames()
         payloads.removeAll()
         held.removeAll()
-        executors = (0..<core.executorCount).map { VirtualExecutor(worker: self, place: $0) }
+        executors = (0..<core.executorCount).map {
+            VirtualExecutor(
+                worker: self, place: $0, isPython: core.kind(of: ExecutorIndex($0)) == .python)
+        }
         connector = nil
         isDraining = false
         drainReported = false
         restartAt = .distantFuture
+        giveUpAt = .distantFuture
         core.start(now: localNow, into: &actions)
         runActions(localNow)
         wake()
@@ -125,9 +133,13 @@ final class WorkerNode: Node {
         defer { turnBefore = world.now }
         takeWords(now)
         takeFrames(now)
+        if now >= giveUpAt { beginAnew(after: .zero, now) }
+        guard isRunning else { return }
         if now >= restartAt { join(now) }
+        tellWhatIsGone()
         core.decide(now: now, into: &actions)
         runActions(now)
+        tellWhatIsGone()
         if case .warming = stage, core.isWarm {
             stage = .serving
             join(now)
@@ -140,7 +152,7 @@ final class WorkerNode: Node {
     }
 
     private func planNext(_ now: Instant) {
-        var next = min(core.wakeUp, restartAt)
+        var next = min(core.wakeUp, restartAt, giveUpAt)
         if let connector { next = min(next, connector.link.wakeUp) }
         if case .leaving(let deadline) = stage {
             if now >= deadline || connector?.link.isDrained ?? true {
@@ -178,7 +190,10 @@ final class WorkerNode: Node {
         events.removeAll(keepingCapacity: true)
         for event in taken {
             switch event {
-            case .welcomed: reportRunning()
+            case .welcomed:
+                giveUpAt = .distantFuture
+                reportRunning()
+            case .interrupted: giveUpAt = min(giveUpAt, now + world.setting.giveUpAfter)
             case .received(let records): for record in records { take(record, now) }
             case .ended(let closed): beginAnew(after: closed ? .seconds(1) : .zero, now)
             }
@@ -189,7 +204,9 @@ final class WorkerNode: Node {
     private func beginAnew(after delay: Interval, _ now: Instant) {
         if case .leaving = stage { return end() }
         world.note(nil, at: index) { "worker \(index) is not known any more" }
+        giveUpAt = .distantFuture
         core.absorb(.expelled, now: now, into: &actions)
+        definitions.forgetAll()
         held.removeAll()
         restartAt = now + delay
     }
@@ -205,6 +222,9 @@ final class WorkerNode: Node {
 
     private func take(_ record: Record, _ now: Instant) {
         switch record {
+        case .function(let function): define(function)
+        case .workerSetup(let session): addSetup(session)
+        case .forgetFunction(let function): definitions.forget(function.number, in: function.session)
         case .assign(let assignment): assign(assignment)
         case .retract(let attempt):
             guard let slot = core.find(attempt) else { return }
@@ -214,6 +234,7 @@ final class WorkerNode: Node {
             core.absorb(.cancelRequested(slot), now: now, into: &actions)
         case .forgetSession(let session):
             core.absorb(.sessionForgotten(session), now: now, into: &actions)
+            definitions.forget(session)
             held.forget(session)
         case .value(let task, let token, let bytes): keep(token, of: task, bytes: bytes)
         case .forgetValues(let tasks): for task in tasks { held.forget(task) }
@@ -233,8 +254,10 @@ final class WorkerNode: Node {
     private func assign(_ sent: Assignment) {
         guard let assignment = resolved(sent) else { return }
         let spec = assignment.spec
+        let function = place(
+            of: Definition(session: assignment.attempt.task.session, number: spec.function))
         let order = AttemptOrder(
-            id: assignment.attempt, function: functions[Int(spec.function)],
+            id: assignment.attempt, function: FunctionSlot(UInt32(function)),
             kind: assignment.isConversion ? .python : spec.kind, timeout: spec.timeout, grace: spec.grace,
             rank: assignment.rank, devices: assignment.devices, isCounted: assignment.isCounted)
         guard let slot = core.admit(order) else {
@@ -242,7 +265,8 @@ final class WorkerNode: Node {
             return
         }
         while payloads.count <= slot.index { payloads.append(nil) }
-        payloads[Int(slot.index)] = assignment
+        definitions.retain(function)
+        payloads[Int(slot.index)] = (assignment, function)
     }
 
     private func say(_ record: Record) { connector?.link.outgoing.append(record) }
@@ -312,11 +336,18 @@ final class WorkerNode: Node {
     private func run(_ action: Action, _ now: Instant) {
         world.coverage.count(WorkerActionName(action))
         switch action {
-        case .start(let executor): executors[executor.int].start()
+        case .start(let executor):
+            definitions.started(executor)
+            executors[executor.int].start()
         case .send(let slot, let executor, _):
-            guard let assignment = payloads[Int(slot.index)] else {
+            guard let (assignment, function) = payloads[Int(slot.index)] else {
                 return world.complain("worker \(index) sends an attempt that it dropped", nil)
             }
+            definitions.needs(of: function, at: executor, into: &needs)
+            for need in needs {
+                if let request = request(for: need) { executors[executor.int].write(request) }
+            }
+            needs.removeAll(keepingCapacity: true)
             executors[executor.int].write(.run(assignment))
         case .retract(let slot, let executor):
             // Its outcome may have come later in the turn in which the core decided to ask.
@@ -349,20 +380,26 @@ final class WorkerNode: Node {
     }
 
     private func attempt(_ slot: AttemptSlot) -> AttemptID? {
-        guard let assignment = payloads[Int(slot.index)] else {
+        guard let (assignment, _) = payloads[Int(slot.index)] else {
             world.complain("worker \(index) speaks of an attempt that it dropped", nil)
             return nil
         }
         return assignment.attempt
     }
 
-    private func release(_ slot: AttemptSlot) { payloads[Int(slot.index)] = nil }
+    private func release(_ slot: AttemptSlot) {
+        if let (_, function) = payloads[Int(slot.index)] { definitions.release(function) }
+        payloads[Int(slot.index)] = nil
+    }
 
     /// What is left in the tables when nothing should be, in words.
     func leftovers() -> String? {
         guard isRunning else { return nil }
         if core.attemptCount > 0 { return "worker \(index) still holds \(core.attemptCount) attempts" }
         for payload in payloads where payload != nil { return "worker \(index) still keeps a payload" }
+        if world.isClosing, definitions.sessionCount > 0 {
+            return "worker \(index) still keeps definitions of \(definitions.sessionCount) sessions"
+        }
         if held.count > 0 { return "worker \(index) still holds \(held.count) values" }
         return nil
     }

@@ -6,6 +6,8 @@ enum Workload {
     /// Functions of users, by number, and the one that converts a pickled value.
     static let functions = 9
     static let conversionFunction: UInt32 = 8
+    /// What initializers call.
+    static let initializer = UInt32(functions + Contest.functions)
 
     static func spec(_ setting: Setting, _ faults: FaultPlan, _ random: inout RandomNumbers) -> TaskSpec {
         var spec = TaskSpec()

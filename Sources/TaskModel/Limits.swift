@@ -229,6 +229,9 @@ package enum Limits {
     package static let attemptsPerWorkerMax = 1 << 20
     /// How often the resident size of an executor that runs something is compared with its limit.
     package static let memoryPollInterval = Interval.milliseconds(100)
+    /// A worker that has not heard of its scheduler for this long stops what runs: nobody waits for it any
+    /// more, or it runs elsewhere. A scheduler that is started again takes seconds.
+    package static let giveUpAfter = Interval.seconds(60)
     /// How often a worker reports its load.
     package static let workerReportInterval = Interval.milliseconds(1_000)
     /// Lines of an executor's last output that an error quotes.

@@ -58,7 +58,7 @@ extension WorkerLoop {
     func release(_ slot: AttemptSlot) {
         payloads[Int(slot.index)].frame = nil
         payloads[Int(slot.index)].values = []
-        sessions.release(payloads[Int(slot.index)].function)
+        definitions.release(payloads[Int(slot.index)].function)
     }
 
     // MARK: To executors
@@ -67,15 +67,10 @@ extension WorkerLoop {
         guard let process = processes[executor.int], !process.isClosed else { return }
         let payload = payloads[Int(slot.index)]
         guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
-        let place = sessions.functions[payload.function].session
-        let session = sessions.sessions[place]
         if devices != 0 { sendDevices(devices, to: process) }
-        sendFunction(payload.function, to: process)
-        let first = process.known.firstSetup(place, version: session.version, count: session.setups.count)
-        for setup in session.setups[first...] {
-            sendFunction(setup.function, to: process)
-            setup.record.write(to: &process.output)
-        }
+        definitions.needs(of: payload.function, at: executor, into: &needs)
+        for need in needs { keptDefinitions.write(need, to: &process.output) }
+        needs.removeAll(keepingCapacity: true)
         guard payload.values.isEmpty else {
             process.output.write(payload.record, of: frame, with: payload.values)
             return
@@ -94,12 +89,6 @@ extension WorkerLoop {
         process.output.tail.uint32(0)
         process.output.tail.text(list)
         process.output.tail.endRecord(body)
-    }
-
-    private func sendFunction(_ place: Int, to process: ExecutorProcess) {
-        let version = sessions.functions[place].version
-        guard process.known.needsFunction(place, version: version) else { return }
-        sessions.functions[place].definition?.write(to: &process.output)
     }
 
     /// Asks an executor for an attempt back, or to stop it. Its outcome may have come later in the turn in
@@ -177,8 +166,8 @@ extension WorkerLoop {
         }
         let detail = words(status, reason, attempt, process)
         if reason == .initializerFailed, let executor {
-            let kind = core.kind(of: executor)
-            sessions.breakSession(ofFunction: payloads[Int(slot.index)].function, kind, because: detail)
+            keptDefinitions.breakSession(
+                attempt.task.session, core.kind(of: executor), because: detail)
         }
         finishedCounter.increment()
         writeOutcome(attempt, status, reason, detail, parts: parts)

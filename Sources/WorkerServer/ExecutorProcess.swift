@@ -40,7 +40,6 @@ final class ExecutorProcess {
     var isRetired = false
     /// Why the worker killed it, for the error of what it ran.
     var killed: String?
-    var known = KnownDefinitions()
     let startedAt: Instant
 
     init(
@@ -123,36 +122,4 @@ final class ExecutorProcess {
     var residentBytes: UInt64 { MemoryUse.resident(of: child.id) }
 
     var residentBytesOfTree: UInt64 { MemoryUse.resident(ofTree: child.id) }
-}
-
-/// Which definitions an executor was sent in this life, by their places in the worker's `SessionTable`.
-struct KnownDefinitions {
-    /// Per place: the version of the function that was sent; 0 for none.
-    private var functions: [UInt32] = []
-    /// Per place of a session: its version and how many of its setups were sent.
-    private var setups: [(version: UInt32, sent: Int)] = []
-
-    /// True when the function has yet to be sent; it counts as sent from now on.
-    mutating func needsFunction(_ place: Int, version: UInt32) -> Bool {
-        while functions.count <= place { functions.append(0) }
-        if functions[place] == version { return false }
-        functions[place] = version
-        return true
-    }
-
-    func hasFunction(_ place: Int, version: UInt32) -> Bool {
-        place < functions.count && functions[place] == version
-    }
-
-    /// The first setup that has yet to be sent; all count as sent from now on.
-    mutating func firstSetup(_ place: Int, version: UInt32, count: Int) -> Int {
-        while setups.count <= place { setups.append((0, 0)) }
-        let sent = setups[place].version == version ? setups[place].sent : 0
-        setups[place] = (version, count)
-        return sent
-    }
-
-    func hasSession(_ place: Int, version: UInt32) -> Bool {
-        place < setups.count && setups[place].version == version
-    }
 }

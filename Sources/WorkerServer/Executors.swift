@@ -40,6 +40,7 @@ extension WorkerLoop {
             preconditionFailure("the core starts only what the worker offers")
         }
         lives &+= 1
+        definitions.started(executor)
         do {
             let process = try ExecutorProcess(executor, life: lives, commandLine, now: now)
             processes[executor.int] = process
@@ -151,6 +152,7 @@ extension WorkerLoop {
     // MARK: Chores
 
     func doChores() {
+        giveUpWhenDue()
         restartWhenDue()
         killClosed()
         if now >= memoryAt { checkMemory() }

@@ -15,6 +15,7 @@ extension WorkerLoop {
                 logger.info(
                     "joined", metadata: ["session": "\(connector.session)", "resumed": "\(resumed)"])
                 isWelcome = true
+                giveUpAt = .distantFuture
                 reportRunning()
                 reportAt = now
                 joined()
@@ -23,6 +24,7 @@ extension WorkerLoop {
             case .interrupted:
                 logger.warning("the connection to the scheduler is gone; what runs goes on")
                 isWelcome = false
+                if let time = configuration.giveUpAfter { giveUpAt = min(giveUpAt, now + time) }
             case .unblocked:
                 break
             case .refused(let refusal):
@@ -51,12 +53,25 @@ extension WorkerLoop {
     /// What ran for the old session is void: the scheduler has given it to others.
     private func beginAnew(after delay: Interval) {
         isWelcome = false
+        giveUpAt = .distantFuture
         reportAt = .distantFuture
         core.absorb(.expelled, now: now, into: &actions)
-        for session in sessions.liveSessions { sessions.forget(session) }
+        definitions.forgetAll()
+        keptDefinitions.mendAll()
         heldValues.removeAll()
         restartAt = now + delay
         if case .leaving = stage { stage = .ended }
+    }
+
+    /// Nobody can want what runs any more. A scheduler that comes back after this is joined anew, for the old
+    /// session promised attempts that are gone.
+    func giveUpWhenDue() {
+        guard now >= giveUpAt else { return }
+        giveUpAt = .distantFuture
+        logger.warning(
+            "the scheduler has not been heard of for too long; what runs is stopped",
+            metadata: ["attempts": "\(core.attemptCount)"])
+        beginAnew(after: .zero)
     }
 
     func restartWhenDue() {
@@ -103,7 +118,8 @@ extension WorkerLoop {
         case .forgetSession:
             let session = SessionID(try read(record, of: frame).session)
             core.absorb(.sessionForgotten(session), now: now, into: &actions)
-            sessions.forget(session)
+            definitions.forget(session)
+            keptDefinitions.mend(session)
             heldValues.forget(session)
         case .value: try hold(record, of: frame)
         case .forgetValues:
@@ -114,7 +130,7 @@ extension WorkerLoop {
             for task in tasks { heldValues.forget(task) }
         case .forgetWorkerFunction:
             let (session, function) = try read(record, of: frame)
-            sessions.forget(function, in: SessionID(session))
+            definitions.forget(function, in: SessionID(session))
         case .drain:
             drainDeadline = now + configuration.drainTimeout
             core.absorb(.drainRequested, now: now, into: &actions)
@@ -143,7 +159,7 @@ extension WorkerLoop {
                 "This worker has \(configuration.devices.count) gpus, and was told to use others.", parts: [])
             return
         }
-        if let words = sessions.whyBroken(attempt.task.session, assignment.kind) {
+        if let words = keptDefinitions.whyBroken(attempt.task.session, assignment.kind) {
             writeOutcome(attempt, .lost, .initializerFailed, words, parts: [])
             return
         }
@@ -154,7 +170,7 @@ extension WorkerLoop {
                     + "was not run; are scheduler and worker of one release?", parts: [])
             return
         }
-        let function = sessions.place(of: assignment.function, in: attempt.task.session) {
+        let function = definitions.place(of: assignment.function, in: attempt.task.session) {
             core.addFunction()
         }
         let milliseconds = Int64(assignment.timeoutMilliseconds)
@@ -167,7 +183,7 @@ extension WorkerLoop {
             if core.find(attempt) == nil { writeAttempt(.returned, attempt) }
             return
         }
-        sessions.retain(function)
+        definitions.retain(function)
         let payload = AttemptPayload(frame: frame, record: record, function: function, values: values)
         if Int(slot.index) < payloads.count {
             payloads[Int(slot.index)] = payload
@@ -178,15 +194,17 @@ extension WorkerLoop {
 
     private func define(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
         let (session, number) = try read(record, of: frame)
-        let place = sessions.place(of: number, in: SessionID(session)) { core.addFunction() }
-        sessions.define(KeptRecord(record, of: frame), at: place)
+        let place = definitions.place(of: number, in: SessionID(session)) { core.addFunction() }
+        definitions.define(place)
+        keptDefinitions.keep(KeptRecord(record, of: frame), function: place)
     }
 
     private func addSetup(_ record: Record, of frame: ReceivedFrame) throws(WireError) {
         let (id, number) = try read(record, of: frame)
-        let function = sessions.place(of: number, in: SessionID(id)) { core.addFunction() }
-        let setup = SessionTable.Setup(record: KeptRecord(record, of: frame), function: function)
-        sessions.add(setup, session: sessions.session(SessionID(id)))
+        let function = definitions.place(of: number, in: SessionID(id)) { core.addFunction() }
+        let session = definitions.session(SessionID(id))
+        definitions.addSetup(calling: function, session: session)
+        keptDefinitions.keep(KeptRecord(record, of: frame), setupOf: session)
     }
 
     /// The session and, when the body is long enough, the function that a record begins with.
@@ -209,26 +227,29 @@ extension WorkerLoop {
 
     // MARK: Forgetting
 
-    /// Tells executors what no attempt uses any more. Only now: a stopped attempt may have needed it.
-    func sweep() {
-        for gone in sessions.takeGone() {
+    /// Tells executors what no attempt uses any more.
+    func tellWhatIsGone() {
+        definitions.takeNews(into: &news)
+        for gone in news {
             switch gone {
-            case .function(let place, let version, let session, let number):
-                for case let process? in processes where process.known.hasFunction(place, version: version) {
-                    let body = process.output.tail.beginRecord(.forgetWorkerFunction)
-                    process.output.tail.uint64(session.rawValue)
-                    process.output.tail.uint32(number)
-                    process.output.tail.endRecord(body)
-                }
+            case .forgetFunction(let session, let number, let executor):
+                guard let process = processes[executor.int], !process.isClosed else { break }
+                let body = process.output.tail.beginRecord(.forgetWorkerFunction)
+                process.output.tail.uint64(session.rawValue)
+                process.output.tail.uint32(number)
+                process.output.tail.endRecord(body)
+            case .forgetSession(let session, let executor):
+                guard let process = processes[executor.int], !process.isClosed else { break }
+                let body = process.output.tail.beginRecord(.forgetSession)
+                process.output.tail.uint64(session.rawValue)
+                process.output.tail.endRecord(body)
+            case .functionGone(let place):
+                keptDefinitions.dropFunction(place)
                 core.removeFunction(FunctionSlot(UInt32(place)))
-            case .session(let place, let version, let session, let functions):
-                for case let process? in processes where process.known.hasSession(place, version: version) {
-                    let body = process.output.tail.beginRecord(.forgetSession)
-                    process.output.tail.uint64(session.rawValue)
-                    process.output.tail.endRecord(body)
-                }
-                for function in functions { core.removeFunction(FunctionSlot(UInt32(function))) }
+            case .sessionGone(let place):
+                keptDefinitions.dropSession(place)
             }
         }
+        news.removeAll(keepingCapacity: true)
     }
 }

@@ -35,6 +35,8 @@ package struct WorkerConfiguration: Sendable {
     package var initializerTimeout: Interval
     /// How long an executor with nothing else to do may take to begin with its next attempt.
     package var attemptTakeTimeout: Interval
+    /// How long what runs goes on while the scheduler cannot be reached; nil: for ever.
+    package var giveUpAfter: Interval?
 
     package init(
         scheduler: String, slots: Int, python: String?, swift: String? = nil, executor: String, bridge: String
@@ -55,6 +57,7 @@ package struct WorkerConfiguration: Sendable {
         drainTimeout = .seconds(30)
         initializerTimeout = Limits.initializerTimeout
         attemptTakeTimeout = Limits.attemptTakeTimeout
+        giveUpAfter = Limits.giveUpAfter
     }
 }
 

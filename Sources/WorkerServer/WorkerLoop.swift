@@ -19,7 +19,7 @@ enum WorkerLetter: Sendable {
 struct AttemptPayload {
     var frame: ReceivedFrame?
     var record: Record
-    /// Place of its function in the `SessionTable`.
+    /// Place of its function in the core's `Definitions`.
     var function: Int
     /// What its references stand for, in order.
     var values: [HeldValue] = []
@@ -51,7 +51,10 @@ final class WorkerLoop {
     var processes: [ExecutorProcess?]
     var lives: UInt32 = 0
     var payloads: [AttemptPayload] = []
-    var sessions = SessionTable()
+    var definitions: Definitions
+    var keptDefinitions = KeptDefinitions()
+    var needs: [Definitions.Need] = []
+    var news: [Definitions.News] = []
     var heldValues = HeldValues()
     var actions: [Action] = []
     var letters: [WorkerLetter] = []
@@ -61,6 +64,7 @@ final class WorkerLoop {
     var isWelcome = false
     var drainDeadline = Instant.distantFuture
     var restartAt = Instant.distantFuture
+    var giveUpAt = Instant.distantFuture
     var reportAt = Instant.distantFuture
     var memoryAt = Instant.distantFuture
     var busy: [ExecutorIndex] = []
@@ -97,6 +101,7 @@ final class WorkerLoop {
                 initializerTimeout: configuration.initializerTimeout,
                 attemptTakeTimeout: configuration.attemptTakeTimeout))
         processes = Array(repeating: nil, count: core.executorCount)
+        definitions = Definitions(executors: core.executorCount)
         do {
             poller = try Poller()
             try poller.watch(mailbox.pollDescriptor, token: Token.mailbox)
@@ -132,9 +137,10 @@ final class WorkerLoop {
         takeLetters()
         takeSchedulerEvents()
         doChores()
+        tellWhatIsGone()
         core.decide(now: now, into: &actions)
         runActions()
-        sweep()
+        tellWhatIsGone()
         joinWhenWarm()
         flushExecutors()
         connector?.flush(now: now)
@@ -143,7 +149,7 @@ final class WorkerLoop {
     }
 
     private func wakeUp() -> Instant {
-        var wakeUp = min(min(core.wakeUp, restartAt), min(reportAt, drainDeadline))
+        var wakeUp = min(min(core.wakeUp, restartAt), min(reportAt, drainDeadline), giveUpAt)
         if core.attemptCount > 0 { wakeUp = min(wakeUp, memoryAt) }
         if let connector { wakeUp = min(wakeUp, connector.wakeUp) }
         for case let process? in processes { wakeUp = min(wakeUp, process.closeDeadline) }

@@ -77,6 +77,27 @@ def wait_for_file(path: str, value: Any = None) -> Any:
     return value
 
 
+def say_pid_and_wait(log: str, gate: str) -> str:
+    """Name the executor, and run until the test makes the file."""
+    Path(log).write_text(str(os.getpid()))
+    wait_for_file(gate)
+    return "done"
+
+
+_prepared: list[str] = []
+
+
+def prepare(word: str) -> None:
+    """An initializer."""
+    _prepared[:] = [word]
+
+
+def prepared_after(seconds: float, value: Any) -> tuple[str, Any]:
+    """What the initializer has said, and the value."""
+    time.sleep(seconds)
+    return _prepared[0], value
+
+
 def segfault() -> None:
     ctypes.string_at(0)
 

@@ -57,7 +57,17 @@ struct SchedulerOptions: ParsableArguments {
             valueName: "seconds"))
     var unservableGrace: Grace?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How long a worker may be silent before its tasks run elsewhere. Default: 5.",
+            valueName: "seconds"))
+    var workerLease: Double?
+
     func validate() throws {
+        if let workerLease, !(workerLease >= 0.1 && workerLease < 1e6) {
+            throw ValidationError("--worker-lease must be at least 0.1 seconds")
+        }
         guard SchedulerConfiguration.placements.contains(placement) else {
             throw ValidationError(
                 "--placement \(placement): give one of "
@@ -114,6 +124,7 @@ struct SchedulerOptions: ParsableArguments {
             addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
             keysDirectory: keys.map(ClusterPlaces.absolute))
         configuration.place(by: placement)
+        if let workerLease { configuration.lease(workers: .milliseconds(Int64(workerLease * 1_000))) }
         configuration.expected = expect.map(\.offer)
         if let unservableGrace {
             configuration.unservableGrace = unservableGrace.interval

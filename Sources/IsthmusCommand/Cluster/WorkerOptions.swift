@@ -46,6 +46,13 @@ struct WorkerOptions: ParsableArguments {
     )
     var initializerTimeout: Double?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How long running tasks go on while the scheduler cannot be reached: seconds, or never. "
+                + "Default: 60.", valueName: "seconds"))
+    var giveUpAfter: Grace?
+
     func validate() throws {
         if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
         if let initializerTimeout, !(initializerTimeout > 0 && initializerTimeout < 1e9) {
@@ -81,6 +88,7 @@ struct WorkerOptions: ParsableArguments {
         if let initializerTimeout {
             configuration.initializerTimeout = .milliseconds(Int64(initializerTimeout * 1_000))
         }
+        if let giveUpAfter { configuration.giveUpAfter = giveUpAfter.interval }
         for word in label {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             configuration.labels[String(parts[0])] = String(parts[1])
