@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,17 +43,29 @@ def submit_and_gather(engine: Engine) -> Figures:
     return {"submit_gather_per_s": per_second, "submit_gather_cpu_us": cpu}
 
 
+def own_function(engine: Engine) -> Figures:
+    """A function of the main program, with a constant and another function, as people write them."""
+    if not getattr(engine, "runs_own_functions", True):
+        return {}
+    own: Callable[[int], int] = vars(sys.modules["__main__"])["own"]
+    per_second, _ = rate(lambda n: engine.submit_and_gather(own, range(n)), 500, 200_000)
+    return {
+        "own_submit_per_s": per_second,
+        "own_round_trip_p50_us": round_trip(engine, own)["round_trip_p50_us"],
+    }
+
+
 def mapping(engine: Engine) -> Figures:
     per_second, cpu = rate(lambda n: engine.map(nothing, range(n)), 500, 1_000_000)
     return {"map_per_s": per_second, "map_cpu_us": cpu}
 
 
-def round_trip(engine: Engine) -> Figures:
+def round_trip(engine: Engine, function: Callable[[int], int] = nothing) -> Figures:
     samples: list[float] = []
     deadline = time.perf_counter() + 2 * SAMPLE_SECONDS
     while len(samples) < 5_000 and time.perf_counter() < deadline:
         started = time.perf_counter()
-        engine.call(nothing, 1)
+        engine.call(function, 1)
         samples.append(time.perf_counter() - started)
     samples = sorted(samples[len(samples) // 10 :])
     return {
@@ -149,6 +162,7 @@ def start(make: Callable[[], Engine]) -> tuple[Engine, Figures]:
 
 ALL: dict[str, Callable[[Engine], Figures]] = {
     "submit": submit_and_gather,
+    "own": own_function,
     "map": mapping,
     "roundtrip": round_trip,
     "array": array,

@@ -13,6 +13,9 @@ CHUNK = 100
 
 
 class ProcessPoolEngine:
+    #: Its processes do not import the main module of `python -m`, which has them.
+    runs_own_functions = False
+
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.pool: ProcessPoolExecutor | None = None

@@ -31,6 +31,9 @@ _TYPED_DICT = "_TypedDictMeta"
 _HEAP_TYPE = 1 << 9
 """Flag of a class that was made at run time and can be changed."""
 
+_State = tuple[dict[str, Any], dict[str, dict[str, Any]], "tuple[type, ...] | None"]
+"""Attributes; those of the members of an enumeration; bases."""
+
 _making = threading.Lock()
 
 _unfilled: set[int] = set()
@@ -55,10 +58,11 @@ def reduced(kind: type, *, is_owner: bool) -> tuple[Any, ...]:
         values = {name: member.value for name, member in members.items()}
         made = kind.__bases__, kind.__name__, kind.__qualname__, values, kind.__module__, identity
         own = {name: _own_attributes(member) for name, member in members.items()}
-        return _make_enum, made, (state, {name: some for name, some in own.items() if some}), None, None, fill
+        state = state, {name: some for name, some in own.items() if some}, None
+        return _make_enum, made, state, None, None, fill
     if not _is_made_quietly(type(kind)):
         arguments = base._class_getnewargs(kind)
-        return _make_by_metaclass, arguments, base._class_getstate(kind), None, None, fill
+        return _make_by_metaclass, arguments, (*base._class_getstate(kind), None), None, None, fill
     state, _ = base._class_getstate(kind)
     head: dict[str, Any] = {"__qualname__": kind.__qualname__}
     for name in ("__module__", "__slots__", "__orig_bases__"):
@@ -71,7 +75,7 @@ def reduced(kind: type, *, is_owner: bool) -> tuple[Any, ...]:
             del state[name]
     state.pop("__slots__", None)
     arguments = (type(kind), kind.__name__, kind.__bases__, head, identity)
-    return _make, arguments, (state, {}), None, None, fill
+    return _make, arguments, (state, {}, kind.__bases__), None, None, fill
 
 
 def _own_attributes(member: Any) -> dict[str, Any]:
@@ -166,10 +170,12 @@ def _make_enum(
     return _tracked(base._make_skeleton_enum(bases, name, qualname, members, module, None, None), identity)
 
 
-def _fill(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
+def _fill(kind: Any, state: _State) -> None:
     """Give a class the attributes that came, and take away those that came before and not now."""
     _unfilled.discard(id(kind))
-    attributes, members = state
+    attributes, members, bases = state
+    if bases is not None and kind.__bases__ != bases:
+        type.__setattr__(kind, "__bases__", bases)
     base._class_setstate(kind, (attributes, {}))
     for name, own in members.items():
         vars(kind[name]).update(own)
@@ -179,7 +185,7 @@ def _fill(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) ->
     _filled[kind] = frozenset(attributes)
 
 
-def _fill_new(kind: Any, state: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:
+def _fill_new(kind: Any, state: _State) -> None:
     """The same, if the class is new in this process."""
     if id(kind) in _unfilled:
         _fill(kind, state)

@@ -42,6 +42,17 @@ FRAMES_PER_TURN_MAX: Final = 64
 #: Importable functions whose definition the scheduler keeps for this client; the oldest is forgotten.
 FUNCTIONS_KEPT_MAX: Final = 4_096
 
+#: Functions that travel by value whose definition the scheduler keeps, and bytes of their pickles; beyond
+#: these the oldest is forgotten. Each holds on to the values that it captured.
+VALUES_KEPT_MAX: Final = 256
+VALUE_BYTES_KEPT_MAX: Final = 64 << 20
+
+#: Objects that are looked at before a function by value is taken for unchanged: beyond it pickling is faster.
+WATCHED_ITEMS_MAX: Final = 512
+
+#: Submits of a function that changes all the time, until it is worth another try to send it once.
+UNWATCHED_SUBMITS_MAX: Final = 64
+
 #: Names that functions which travel by value get in listings; each is a set of options. Later ones get none.
 TASK_NAMES_MAX: Final = 1_024
 

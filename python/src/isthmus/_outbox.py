@@ -35,6 +35,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self.gate = threading.Lock()
+        #: Held while it changes which functions by value have numbers; the gate is taken inside of it.
+        self.changing = threading.Lock()
         #: The last task's sequence number.
         self.sequence = 0
         #: Bytes of all tasks ever submitted, and of those that a frame has carried away.
@@ -52,6 +54,8 @@ class Outbox:
         self._functions = 0
         #: Numbers of functions that never change, by the function itself.
         self.by_name: dict[object, int] = {}
+        #: Numbers that were given back while another thread may have been about to use them.
+        self.forgotten: set[int] = set()
         self._options: dict[TaskOptions, int] = {TaskOptions(): 0}
         #: The same by number.
         self.option_sets: list[TaskOptions] = [TaskOptions()]
@@ -99,6 +103,7 @@ class Outbox:
     def forked(self) -> None:
         """In a child process. The gate stays the same object: others keep it at hand."""
         self.gate._at_fork_reinit()  # type: ignore[attr-defined]
+        self.changing._at_fork_reinit()  # type: ignore[attr-defined]
 
     def clear(self) -> None:
         """Forget everything: the session is over. The gate is held."""

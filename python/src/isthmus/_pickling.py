@@ -58,7 +58,7 @@ class _Pickling(threading.local):
 
 
 #: Modules whose functions travel by value on a user's wish (`cloudpickle.register_pickle_by_value`).
-_by_value: Final = cloudpickle.cloudpickle._PICKLE_BY_VALUE_MODULES
+registered: Final[set[str]] = cloudpickle.cloudpickle._PICKLE_BY_VALUE_MODULES
 
 _current = _Pickling()
 _dumps = pickle.dumps
@@ -72,7 +72,7 @@ def pack(engine: Engine, value: Any) -> Packed:
     current.buffers = current.dependencies = None
     try:
         try:
-            data = b"__main__" if _by_value else _dumps(value, PROTOCOL, buffer_callback=_take_buffer)
+            data = b"__main__" if registered else _dumps(value, PROTOCOL, buffer_callback=_take_buffer)
         except Exception:
             data = b"__main__"
         if b"__main__" in data:
@@ -143,13 +143,24 @@ def is_importable(function: Callable[..., Any]) -> bool:
 
 def definition_by_name(function: Callable[..., Any]) -> bytes | None:
     """The pickle of an importable function, or None if it has to travel by value."""
-    if _by_value or not is_importable(function.function if type(function) is Listing else function):
+    named = function.function if type(function) is Listing else function
+    if not is_importable(named) or (registered and _is_registered(named)):
         return None
     try:
         data = _dumps(function, PROTOCOL)
     except Exception:
         return None
     return None if b"__main__" in data else data
+
+
+def _is_registered(function: object) -> bool:
+    """Whether its module, or a package around it, is one whose functions travel by value."""
+    name = getattr(function, "__module__", None)
+    while isinstance(name, str) and name:
+        if name in registered:
+            return True
+        name = name.rpartition(".")[0]
+    return False
 
 
 def too_large(size: int) -> str:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from isthmus_bridge.graphs import Listing
 
 from . import _limits as limits
 from . import _wire as wire
-from ._pickling import definition_by_name, is_importable, name_the_culprit, neutral_arguments, pack, too_large
+from ._once import ValueFunctions
+from ._pickling import (
+    Packed,
+    definition_by_name,
+    is_importable,
+    name_the_culprit,
+    neutral_arguments,
+    pack,
+    registered,
+    too_large,
+)
 from .errors import LimitExceeded
 from .future import EXCEPTION, Future
 from .options import SwiftFunction, TaskOptions
@@ -36,6 +47,10 @@ def _running_task() -> Callable[[], tuple[int, int, int] | None] | None:
     return found
 
 
+class StaleNumber(Exception):
+    """The number of a function was given back before a call could use it."""
+
+
 class Submitter:
     """Turns calls into tasks of one session."""
 
@@ -47,8 +62,10 @@ class Submitter:
         "_listings",
         "_merged",
         "_outbox",
+        "_registered",
         "_running",
         "_table",
+        "_values",
     )
 
     def __init__(self, engine: Engine) -> None:
@@ -62,21 +79,26 @@ class Submitter:
         #: One object for each importable function, so that it is defined once.
         self._listings: dict[Callable[..., Any], Listing] = {}
         self._merged: dict[tuple[TaskFunction[..., Any], int], int] = {}
+        self._values = ValueFunctions(
+            partial(pack, engine), self._define_packed, self._forget_value, engine.outbox.changing
+        )
+        #: Modules whose functions travel by value, as they were when functions got their numbers.
+        self._registered = frozenset(registered)
 
     def submit(
         self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
     ) -> Future[T]:
         """Make a task of a call. `options` is a number that the outbox gave."""
+        if self._registered != registered:
+            self._look_again()
         try:
             number = self._by_name.get(function)
         except TypeError:
-            number = 0
+            number, options = 0, self.named(function, options)
         if number is None:
             if isinstance(function, SwiftFunction):
                 return self.submit_swift(function, args, kwargs, options)
-            number = self._define(function)
-        if not number:
-            options = self.named(function, options)
+            number, options = self._number(function, options)
         engine = self._engine
         try:
             packed = pack(engine, (args, kwargs) if number else (function, args, kwargs))
@@ -87,32 +109,59 @@ class Submitter:
             return self.failed(error)
         data, buffers, dependencies = packed
         count = len(data)
-        if buffers or dependencies or count >= limits.INLINE_BYTES_MAX or self._running is not None:
-            payload = wire.Payload(wire.PICKLE, data, buffers)
-            return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
-        size = count + _HEAD
-        if not self._link.has_credit(size):
-            engine.wait_for_credit(size)
-        outbox = self._outbox
-        with self._gate:
-            if self._link.refusal is not None:
-                raise self.refusal()
-            is_first = not outbox.tasks
-            sequence = outbox.sequence + 1
-            future: Future[T] = Future(engine, sequence, size)
-            self._table[sequence] = future
-            outbox.records.append(
-                _pack_submit(
-                    4, 0, 0, count + _BODY, sequence, number, options, 0, 1, 0, 0, 1, 1, 0, count
-                ) + data
-            )  # fmt: skip
-            outbox.sequence = sequence
-            outbox.size += size
-            outbox.tasks += 1
-            outbox.task_bytes += size
-            outbox.bytes_submitted += size
+        try:
+            if buffers or dependencies or count >= limits.INLINE_BYTES_MAX or self._running is not None:
+                payload = wire.Payload(wire.PICKLE, data, buffers)
+                return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
+            size = count + _HEAD
+            if not self._link.has_credit(size):
+                engine.wait_for_credit(size)
+            outbox = self._outbox
+            with self._gate:
+                if self._link.refusal is not None or number in outbox.forgotten:
+                    self._check(number)
+                is_first = not outbox.tasks
+                sequence = outbox.sequence + 1
+                future: Future[T] = Future(engine, sequence, size)
+                self._table[sequence] = future
+                outbox.records.append(
+                    _pack_submit(
+                        4, 0, 0, count + _BODY, sequence, number, options, 0, 1, 0, 0, 1, 1, 0, count
+                    ) + data
+                )  # fmt: skip
+                outbox.sequence = sequence
+                outbox.size += size
+                outbox.tasks += 1
+                outbox.task_bytes += size
+                outbox.bytes_submitted += size
+        except StaleNumber:
+            return self._submit_along(function, args, kwargs, options)
         engine.send_gathered(is_first)
         return future
+
+    def _number(self, function: Callable[..., Any], options: int) -> tuple[int, int]:
+        """The number of a function, 0 if it has to come along, and the options under which it is listed."""
+        number = self._values.number(function)
+        if not number:
+            number = self._define(function)
+            if number:
+                return number, options
+        return number, self.named(function, options)
+
+    def _check(self, number: int, late: bool = False) -> None:
+        """Raises what keeps a task from being submitted. The gate is held."""
+        if self._link.refusal is not None and (self._link.has_failed or not late):
+            raise self.refusal()
+        if number in self._outbox.forgotten:
+            raise StaleNumber
+
+    def _submit_along(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
+    ) -> Future[Any]:
+        """A call whose function comes along: another thread has just found that it changed."""
+        data, buffers, dependencies = pack(self._engine, (function, args, kwargs))
+        payload = wire.Payload(wire.PICKLE, data, buffers)
+        return self.add(0, options, wire.KIND_PYTHON, payload, dependencies)
 
     def add(
         self,
@@ -140,8 +189,7 @@ class Submitter:
         payload, attachments = wire.payload(arguments.codec, arguments.data, arguments.buffers)
         outbox = self._outbox
         with self._gate:
-            if self._link.refusal is not None and (self._link.has_failed or not late):
-                raise self.refusal()
+            self._check(number, late)
             is_first = not outbox.tasks
             sequence = outbox.sequence + 1
             future: Future[Any] = Future(self._engine, sequence, size)
@@ -213,6 +261,9 @@ class Submitter:
             raise TypeError("a future can be an argument of a mapped function, not a part of it")
         if packed.size > limits.PAYLOAD_BYTES_MAX:
             raise LimitExceeded(too_large(packed.size))
+        return self._define_packed(packed)
+
+    def _define_packed(self, packed: Packed) -> int:
         with self._gate:
             if self._link.refusal is not None:
                 raise self.refusal()
@@ -257,6 +308,20 @@ class Submitter:
         """No later task uses a function that `define_value` has numbered."""
         with self._gate:
             self._outbox.forget(number)
+
+    def _forget_value(self, number: int) -> None:
+        """The same of a function by value, whose number another thread may be about to use."""
+        with self._gate:
+            self._outbox.forgotten.add(number)
+            self._outbox.forget(number)
+
+    def _look_again(self) -> None:
+        """Other modules than before are registered: what was sent by its name may have to travel by value."""
+        with self._gate:
+            self._registered = frozenset(registered)
+            # No record says that they are forgotten: another thread may be about to use their numbers.
+            for key in [key for key in self._by_name if not isinstance(key, tuple)]:
+                del self._by_name[key]
 
     def options(self, options: TaskOptions) -> int:
         """The number of a set of options."""
