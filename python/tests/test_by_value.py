@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import client_tasks as tasks
 import cloudpickle
 import pytest
 
-from isthmus import Client
+from isthmus import Client, LimitExceeded, NotSerializable, swift
+from isthmus import _limits as limits
 
 PROGRAM = """
 import functools, sys
@@ -151,3 +154,53 @@ def test_a_result_changes_nothing_in_the_classes_of_its_program(cluster: Client,
         "6 6",
         "c 6",
     ]
+
+
+def test_what_cannot_be_pickled_is_named(cluster: Client) -> None:
+    """As one class, which is a `TypeError` and has a `PicklingError` as its cause."""
+    lock = threading.Lock()
+
+    def helper() -> bool:
+        return lock.locked()
+
+    def locked(value: object = None) -> bool:
+        return helper()
+
+    for future, words in [
+        (cluster.submit(locked), r"lock.*\[the variable 'lock' that .*helper uses: _thread.lock\]"),
+        (cluster.submit(len, lock), r"\[argument 1 of len: _thread.lock\]"),
+        (cluster.submit(tasks.add, 1, right=[lock]), r"\[argument 'right' of add: list\]"),
+        (cluster.submit(functools.partial(tasks.add, lock), 1), r"\[argument 1 of add: _thread.lock\]"),
+        (
+            cluster.submit(threading.Lock),
+            r"^\w*lock returned _thread.lock, which cannot be pickled: TypeError",
+        ),
+        (cluster.options(result="neutral").submit(complex, 1), r"complex returned complex.*neutral"),
+        (cluster.submit(swift("length"), 1j), r"value\[0\].*complex.*in the arguments of .*length"),
+    ]:
+        with pytest.raises(NotSerializable, match=words) as caught:
+            future.result(60)
+        assert isinstance(caught.value, TypeError)
+        assert isinstance(caught.value.__cause__, pickle.PicklingError)
+    with pytest.raises(NotSerializable, match=r"the variable 'lock'"):
+        cluster.map(locked, [1])
+    with pytest.raises(NotSerializable, match=r"lock"):
+        list(cluster.map(len, [lock]))
+
+
+def test_what_is_too_large_is_named(cluster: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAYLOAD_BYTES_MAX", 1 << 20)
+    large = bytes(2 << 20)
+
+    def uses(value: int) -> int:
+        return value + len(large)
+
+    for function, args, words in [
+        (uses, (1,), r"the variable 'large' that .*uses uses: bytes, 20971\d\d bytes"),
+        (len, (large,), r"argument 1 of len: bytes, 20971\d\d bytes"),
+    ]:
+        with pytest.raises(LimitExceeded, match=words) as caught:
+            cluster.submit(function, *args)
+        assert caught.value.size > 2 << 20
+    with pytest.raises(LimitExceeded, match="the variable 'large'"):
+        cluster.map(uses, [1])

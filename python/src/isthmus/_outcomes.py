@@ -168,6 +168,12 @@ def _exception(
         if traceback and cause.__cause__ is None:
             cause.__cause__ = remote_traceback(traceback)
         made.__cause__ = cause
+    elif status == "exception" and reason == "notSerializable":
+        made = errors.NotSerializable(head.detail)
+        cause = _rebuilt(payload) or _summary(head, parts, traceback)
+        if traceback and cause.__cause__ is None:
+            cause.__cause__ = remote_traceback(traceback)
+        made.__cause__ = errors.pickling_error(cause)
     elif payload is not None or status == "exception":
         made = _rebuilt(payload) or _summary(head, parts, traceback)
         if head.detail and head.detail != str(made):

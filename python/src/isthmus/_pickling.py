@@ -114,7 +114,7 @@ def _take_buffer(buffer: pickle.PickleBuffer) -> bool:
     if view.nbytes < limits.INLINE_BYTES_MAX or len(buffers) >= limits.ATTACHMENTS_PER_RECORD_MAX - 1:
         return True
     if view.nbytes > limits.PAYLOAD_BYTES_MAX:
-        raise LimitExceeded(too_large(view.nbytes))
+        raise LimitExceeded(too_large(view.nbytes), view.nbytes)
     buffers.append(bytes(view))
     return False
 
@@ -170,25 +170,3 @@ def too_large(size: int) -> str:
         "Nothing was sent. Write it to a file that the workers can read and pass its path, or pass it in "
         "parts: the value of a task, and so of a future, has the same limit."
     )
-
-
-def name_the_culprit(
-    engine: Engine,
-    error: BaseException,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
-    """Add to a pickling error which argument it was."""
-    function = function.function if type(function) is Listing else function
-    named = [(f"argument {n}", value) for n, value in enumerate(args, 1)]
-    named += [(f"argument {name!r}", value) for name, value in kwargs.items()]
-    called = getattr(function, "__qualname__", None) or repr(function)
-    for name, value in [*named, ("the function itself", function)]:
-        try:
-            pack(engine, value)
-        except Exception:
-            where = name if value is function else f"{name} of {called}"
-            if error.args and isinstance(error.args[0], str):
-                error.args = (f"{error.args[0]} [{where}]", *error.args[1:])
-            return

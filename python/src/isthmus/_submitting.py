@@ -12,18 +12,18 @@ from isthmus_bridge.graphs import Listing
 
 from . import _limits as limits
 from . import _wire as wire
+from ._culprits import not_serializable, too_large_part, wrapped
 from ._once import ValueFunctions
 from ._pickling import (
     Packed,
     definition_by_name,
     is_importable,
-    name_the_culprit,
     neutral_arguments,
     pack,
     registered,
     too_large,
 )
-from .errors import LimitExceeded
+from .errors import LimitExceeded, pickling_error
 from .future import EXCEPTION, Future
 from .options import SwiftFunction, TaskOptions
 
@@ -101,13 +101,9 @@ class Submitter:
             number, options = self._number(function, options)
         engine = self._engine
         try:
-            packed = pack(engine, (args, kwargs) if number else (function, args, kwargs))
-        except LimitExceeded:
-            raise
+            data, buffers, dependencies = pack(engine, (args, kwargs) if number else (function, args, kwargs))
         except Exception as error:
-            name_the_culprit(engine, error, function, args, kwargs)
-            return self.failed(error)
-        data, buffers, dependencies = packed
+            return self._not_submitted(error, function, args, kwargs, options)
         count = len(data)
         try:
             if buffers or dependencies or count >= limits.INLINE_BYTES_MAX or self._running is not None:
@@ -134,10 +130,26 @@ class Submitter:
                 outbox.tasks += 1
                 outbox.task_bytes += size
                 outbox.bytes_submitted += size
-        except StaleNumber:
-            return self._submit_along(function, args, kwargs, options)
+        except (StaleNumber, LimitExceeded) as error:
+            return self._not_submitted(error, function, args, kwargs, options)
         engine.send_gathered(is_first)
         return future
+
+    def _not_submitted(
+        self,
+        error: Exception,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: int,
+    ) -> Future[Any]:
+        """What becomes of a call that could not be sent as it was tried first."""
+        if isinstance(error, StaleNumber):
+            return self._submit_along(function, args, kwargs, options)
+        if isinstance(error, LimitExceeded):
+            most = too_large_part(self._engine, function, args, kwargs) if error.size else ""
+            raise LimitExceeded(f"{error}{most}", error.size) from None
+        return self.failed(not_serializable(self._engine, error, function, args, kwargs))
 
     def _number(self, function: Callable[..., Any], options: int) -> tuple[int, int]:
         """The number of a function, 0 if it has to come along, and the options under which it is listed."""
@@ -178,7 +190,7 @@ class Submitter:
         """
         size = len(arguments.data) + sum(map(len, arguments.buffers)) + _HEAD + 8 * len(dependencies)
         if size > limits.PAYLOAD_BYTES_MAX:
-            raise LimitExceeded(too_large(size))
+            raise LimitExceeded(too_large(size), size)
         if len(dependencies) > limits.DEPENDENCIES_PER_TASK_MAX:
             raise LimitExceeded(
                 f"{len(dependencies)} futures among the arguments of one task, more than "
@@ -219,7 +231,7 @@ class Submitter:
         except LimitExceeded:
             raise
         except Exception as error:
-            return self.failed(error, late)
+            return self.failed(wrapped(error, f"{error} [among the elements of map]"), late)
         payload = wire.Payload(wire.PICKLE, data, buffers)
         return self.add(number, options, wire.KIND_PYTHON, payload, dependencies, late)
 
@@ -248,19 +260,23 @@ class Submitter:
         try:
             packed = neutral_arguments(self._engine, args, kwargs)
         except neutral.NeutralError as error:
-            if error.args:
-                error.args = (f"{error.args[0]} [in the arguments of {function!r}]", *error.args[1:])
-            return self.failed(error, late)
+            message = f"{error} [in the arguments of {function!r}]"
+            return self.failed(wrapped(error, message), late)
         payload = wire.Payload(wire.NEUTRAL, packed.data, ())
         return self.add(number, options, wire.KIND_SWIFT, payload, packed.dependencies, late)
 
     def define_value(self, value: Any) -> int:
         """Give a callable a number of its own, with the values that it holds at this moment."""
-        packed = pack(self._engine, value)
+        try:
+            packed = pack(self._engine, value)
+            if packed.size > limits.PAYLOAD_BYTES_MAX:
+                raise LimitExceeded(too_large(packed.size), packed.size)
+        except LimitExceeded as error:
+            raise LimitExceeded(f"{error}{too_large_part(self._engine, value, (), {})}", error.size) from None
+        except Exception as error:
+            raise not_serializable(self._engine, error, value, (), {}) from pickling_error(error)
         if packed.dependencies:
             raise TypeError("a future can be an argument of a mapped function, not a part of it")
-        if packed.size > limits.PAYLOAD_BYTES_MAX:
-            raise LimitExceeded(too_large(packed.size))
         return self._define_packed(packed)
 
     def _define_packed(self, packed: Packed) -> int:

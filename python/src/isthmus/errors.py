@@ -48,7 +48,14 @@ class ForkedClientError(ClusterError):
 
 
 class LimitExceeded(IsthmusError, ValueError):
-    """Something is larger than a named limit allows: arguments at `submit`, or a result."""
+    """Something is larger than a named limit allows: arguments at `submit`, or a result.
+
+    `size` is how many bytes it would take, 0 where that is not known.
+    """
+
+    def __init__(self, message: str = "", size: int = 0) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class RemoteError(IsthmusError):
@@ -64,8 +71,12 @@ class RemoteError(IsthmusError):
         return f"{self.class_name}: {self.message}" if self.message else self.class_name
 
 
-class NotSerializable(IsthmusError, PicklingError):
-    """The result or exception of a task could not be pickled, or has no neutral form."""
+class NotSerializable(IsthmusError, TypeError, PicklingError):
+    """An argument or the result of a task could not be pickled, or has no neutral form.
+
+    The message names it, also when it is a variable that the function uses. The cause is a `PicklingError`:
+    the pickler's own, or one whose cause is what was raised.
+    """
 
 
 class ResultNotLoadable(NotSerializable, BrokenProcessPool):
@@ -113,3 +124,12 @@ class TaskTimeout(IsthmusError, *{FutureTimeoutError, TimeoutError}):  # type: i
 
 class DeadlineExceeded(TaskTimeout):
     """The task did not end within its option `deadline`, counted from `submit`, and was given up."""
+
+
+def pickling_error(error: BaseException) -> PicklingError:
+    """`error` as what a pickler raises; if it is something else, that is the cause."""
+    if isinstance(error, PicklingError) and not isinstance(error, NotSerializable):
+        return error
+    made = PicklingError(f"{type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made
