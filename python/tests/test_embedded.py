@@ -257,7 +257,9 @@ def test_an_interrupt_loses_nothing(stand_ins: StandIns) -> None:
             from isthmus import Client
             client = Client({address!r})
             done, stop = 0, threading.Event()
+            begin = threading.Event()
             def strike():
+                begin.wait()
                 while not stop.wait(0.003):
                     os.kill(os.getpid(), signal.SIGINT)
             futures, interrupted = [], 0
@@ -268,6 +270,7 @@ def test_an_interrupt_loses_nothing(stand_ins: StandIns) -> None:
             index = 0
             while index < len(futures):
                 try:
+                    begin.set()
                     assert futures[index].result(30) == 8
                     futures[index] = client.submit(pow, 2, 3) if index % 3 == 0 and interrupted < 20 else None
                     if futures[index] is None:

@@ -123,7 +123,9 @@ def import_path() -> str:
     own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     own |= {os.path.join(path, "lib-dynload") for path in own}
     own |= {*site.getsitepackages(), site.getusersitepackages()}
-    paths = dict.fromkeys(os.path.abspath(path) for path in sys.path if not path.endswith(".zip"))
+    archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    own |= {os.path.join(prefix, sys.platlibdir, archive) for prefix in (sys.prefix, sys.base_prefix)}
+    paths = dict.fromkeys(map(os.path.abspath, sys.path))
     return os.pathsep.join(path for path in paths if path not in own)
 
 

@@ -161,10 +161,11 @@ def _exception(
         made.__cause__ = _rebuilt(payload)
     elif status == "exception" and reason in _NOT_LOADABLE and head.detail:
         cause = _rebuilt(payload) or _summary(head, parts, traceback)
-        missing = isinstance(cause, ModuleNotFoundError)
-        made = (errors.TaskModuleNotFound if missing else errors.TaskNotLoadable)(head.detail)
-        if missing:
-            made.name = getattr(cause, "name", None)
+        if isinstance(cause, ModuleNotFoundError):
+            made = errors.TaskModuleNotFound(head.detail)
+            made.name = cause.name
+        else:
+            made = errors.TaskNotLoadable(head.detail)
         if traceback and cause.__cause__ is None:
             cause.__cause__ = remote_traceback(traceback)
         made.__cause__ = cause

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from isthmus_bridge.graphs import Listing
 
+from . import _importing
 from . import _limits as limits
 from . import _wire as wire
 from ._culprits import not_serializable, too_large_part, wrapped
@@ -188,6 +189,8 @@ class Submitter:
 
         `late`: it belongs to a call that was made before the shutdown.
         """
+        if self._running is not None:
+            _importing.check("submits tasks")
         size = len(arguments.data) + sum(map(len, arguments.buffers)) + _HEAD + 8 * len(dependencies)
         if size > limits.PAYLOAD_BYTES_MAX:
             raise LimitExceeded(too_large(size), size)

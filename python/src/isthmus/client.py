@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import cloudpickle
 
+from . import _importing
 from . import _limits as limits
 from ._current import enter, leave
 from ._embedded import Cluster
@@ -127,6 +128,7 @@ class Client(Executor):
         cluster: Cluster | None = None
         loaded = read_keys(keys) if keys is not None else None
         if address is None:
+            _importing.check("starts a cluster")
             cluster = Cluster(slots, python, swift)
             cluster.wait_until_ready()
             address = cluster.address
@@ -134,6 +136,7 @@ class Client(Executor):
         self.address: str = address
         #: The control socket of an embedded cluster, for `isthmus status --control`; else empty.
         self.control: str = cluster.control if cluster is not None else ""
+        _send_main_by_value()
         try:
             check_address(address, loaded)
             engine = Engine(channel_to(address, loaded), secrets.randbits(64) | 1, _introduction(name))
@@ -334,6 +337,14 @@ def _check_arguments(
                 raise TypeError(
                     f"{name} is for an embedded cluster: at {address} it is an option of `isthmus worker`"
                 )
+
+
+def _send_main_by_value() -> None:
+    """In a child that multiprocessing has spawned, the script is a module that nobody else can import."""
+    main = sys.modules.get("__mp_main__")
+    # In the parent, this is only another name of `__main__`.
+    if main is not None and main.__name__ == "__mp_main__":
+        cloudpickle.register_pickle_by_value(main)
 
 
 def _introduction(name: str) -> dict[str, Any]:
