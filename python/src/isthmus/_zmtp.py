@@ -133,6 +133,9 @@ class UnixChannel:
     def dispose(self) -> None:
         """Close for good."""
         self.close()
+        # Somebody may keep the client.
+        self._buffer = bytearray()
+        self._view = memoryview(self._buffer)
 
     def forsake(self) -> None:
         """In a forked child: let go without touching what belongs to the parent."""
