@@ -85,8 +85,11 @@ def test_no_lock_survives_a_fork(stand_ins: StandIns, tmp_path: Path) -> None:
             import os, signal, threading, warnings
             warnings.simplefilter("ignore")
             import client_tasks as tasks
+            import cloudpickle.cloudpickle
             import isthmus.future
+            from isthmus_bridge import classes
             from isthmus import Client, ForkedClientError
+            class Box: pass
             client = Client({stand_ins.start()!r})
             done, pending = client.submit(pow, 2, 3), client.submit(tasks.until_file, {gate!r}, 16)
             done.result(20)
@@ -94,6 +97,8 @@ def test_no_lock_survives_a_fork(stand_ins: StandIns, tmp_path: Path) -> None:
             results = client.map(tasks.until_file, [{gate!r}] * 100, range(100))
             [feed] = engine.feeds
             locks = [engine._lead, engine._lock, engine.outbox.gate, isthmus.future.making]
+            locks += [engine.outbox.changing, classes._making]
+            locks += [cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_LOCK]
             locks += [done._condition, pending._condition, feed._lock]
             held, forked = threading.Event(), threading.Event()
             def hold():
@@ -110,7 +115,7 @@ def test_no_lock_survives_a_fork(stand_ins: StandIns, tmp_path: Path) -> None:
             if child == 0:
                 signal.alarm(20)
                 for attempt in (
-                    lambda: client.submit(pow, 2, 2), lambda: client.submit(lambda: 1),
+                    lambda: client.submit(pow, 2, 2), lambda: client.submit(lambda: Box()),
                     lambda: pending.result(), lambda: list(results),
                 ):
                     try:
@@ -122,7 +127,7 @@ def test_no_lock_survives_a_fork(stand_ins: StandIns, tmp_path: Path) -> None:
                 pending.cancel()
                 client.shutdown()
                 with Client({stand_ins.start()!r}) as own:
-                    print("own:", own.submit(pow, 2, 4).result(10), flush=True)
+                    print("own:", own.submit(lambda: [Box(), 16][1]).result(10), flush=True)
                 os._exit(0)
             forked.set()
             open({gate!r}, "w").close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
 import threading
 import types
 import weakref
@@ -35,6 +36,16 @@ _State = tuple[dict[str, Any], dict[str, dict[str, Any]], "tuple[type, ...] | No
 """Attributes; those of the members of an enumeration; bases."""
 
 _making = threading.Lock()
+
+
+def _forked() -> None:
+    """In a forked child: who held a lock is not there. cloudpickle's own has nobody else to renew it."""
+    _making._at_fork_reinit()  # type: ignore[attr-defined]
+    base._DYNAMIC_CLASS_TRACKER_LOCK._at_fork_reinit()
+
+
+os.register_at_fork(after_in_child=_forked)
+
 
 _unfilled: set[int] = set()
 """Classes that were made and have no attributes yet, by `id`: only while they are being unpickled."""
