@@ -19,7 +19,8 @@ extension ReceivedRecord {
             return .devices(try reader.string(count, "text"))
         case .shutdown: return .shutdown
         case .retract, .stop: return nil
-        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
+        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,
+            .accepted,
             .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .drain, .value,
             .forgetValues, .greeting, .ready, .failed:
             throw WireError("record \(type) on an executor's socket")

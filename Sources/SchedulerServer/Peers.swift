@@ -37,6 +37,8 @@ final class ClientPeer {
     let slot: SessionSlot
     let link: OutgoingLink
     let about: PeerDescription
+    /// Larger values go to it when it wants them.
+    let valueBytesMax: UInt64
     var lastHeard: Instant
 
     var options = OptionTable()
@@ -67,12 +69,14 @@ final class ClientPeer {
     var deferred: [TaskSlot] = []
 
     init(
-        handle: SessionHandle, slot: SessionSlot, link: OutgoingLink, about: PeerDescription, now: Instant
+        handle: SessionHandle, slot: SessionSlot, link: OutgoingLink, about: PeerDescription,
+        valueBytesMax: UInt64, now: Instant
     ) {
         self.handle = handle
         self.slot = slot
         self.link = link
         self.about = about
+        self.valueBytesMax = valueBytesMax
         lastHeard = now
     }
 }

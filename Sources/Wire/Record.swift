@@ -8,6 +8,7 @@ package enum RecordType: UInt8, Sendable, BitwiseCopyable, CaseIterable {
     case cancel = 5
     case release = 6
     case setup = 7
+    case want = 8
     case accepted = 17
     case outcome = 18
     case started = 20
@@ -39,6 +40,8 @@ package struct Record: Hashable, Sendable, BitwiseCopyable {
     package static let stopIsTimeout: UInt8 = 1
     /// Flag of a `finished`: the worker keeps the value until it is told to forget it.
     package static let valueIsHeld: UInt8 = 1
+    /// Flag of an `outcome`: its value was left out, and comes when its client wants it.
+    package static let valueIsLeft: UInt8 = 1
 
     package let type: RecordType
     package let flags: UInt8

@@ -96,7 +96,8 @@ extension WorkerLoop {
                 try reader.skip(4, "zero")
                 return try reader.string(count, "text")
             }
-        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
+        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,
+            .accepted,
             .outcome, .started, .workerStarted, .report, .function, .assign, .retract, .stop, .workerSetup,
             .forgetSession, .forgetWorkerFunction, .drain, .value, .forgetValues, .greeting, .shutdown,
             .devices:

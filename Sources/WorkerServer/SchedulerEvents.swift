@@ -134,7 +134,8 @@ extension WorkerLoop {
         case .drain:
             drainDeadline = now + configuration.drainTimeout
             core.absorb(.drainRequested, now: now, into: &actions)
-        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
+        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,
+            .accepted,
             .outcome, .started, .workerFinished, .workerStarted, .returned, .report, .greeting, .ready,
             .failed, .shutdown, .devices:
             throw WireError("a scheduler does not send \(record.type) to a worker")

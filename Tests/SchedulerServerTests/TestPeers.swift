@@ -9,12 +9,14 @@ struct TestClient {
 
     var session: SessionID { peer.session }
 
-    init(_ cluster: TestCluster, python: String? = "3.11", cloudpickle: String? = "3.1.2", name: String = "c")
-        throws
-    {
+    init(
+        _ cluster: TestCluster, python: String? = "3.11", cloudpickle: String? = "3.1.2", name: String = "c",
+        valueBytes: UInt64? = nil
+    ) throws {
         var fields = [
             Field("name", .string(name)), Field("host", .string("here")), Field("pid", .unsigned(7)),
         ]
+        if let valueBytes { fields.append(Field("value_bytes", .unsigned(valueBytes))) }
         if let python { fields.append(Field("python", .string(python))) }
         if let cloudpickle, python != nil { fields.append(Field("cloudpickle", .string(cloudpickle))) }
         peer = try TestPeer(cluster, role: .client, fields: fields)
@@ -82,6 +84,12 @@ struct TestClient {
         peer.link.endRecord()
     }
 
+    func want(_ sequence: UInt64) {
+        peer.link.beginRecord(.want)
+        peer.link.writer.uint64(sequence)
+        peer.link.endRecord()
+    }
+
     func release(_ first: UInt64, count: UInt64 = 1) {
         peer.link.beginRecord(.release)
         peer.link.writer.uint32(1)
@@ -97,10 +105,13 @@ struct TestClient {
 /// An outcome as its client reads it.
 struct TestOutcome {
     let head: OutcomeHead
+    /// Its value was left out.
+    let isLeft: Bool
     let detail: String
     let parts: [(kind: OutcomePart, codec: Codec, bytes: [UInt8])]
 
     init(_ record: TestRecord) throws {
+        isLeft = record.flags & Record.valueIsLeft != 0
         (head, parts) = try record.read { reader throws(WireError) in
             let head = try OutcomeHead(decoding: &reader)
             var parts: [(kind: OutcomePart, codec: Codec, bytes: [UInt8])] = []

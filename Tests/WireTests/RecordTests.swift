@@ -364,7 +364,7 @@ private func readAsWhatItSays(_ bytes: RawSpan) throws {
         try body.skip(4, "zero")
         _ = try body.fields(count: count)
     case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .accepted,
-        .cancel, .release, .drain, .failed, .shutdown, .devices:
+        .cancel, .release, .want, .drain, .failed, .shutdown, .devices:
         break
     }
 }

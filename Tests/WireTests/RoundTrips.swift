@@ -120,7 +120,7 @@ extension RoundTrip {
             for task in tasks { writer.taskID(task) }
         case .accepted: writer.uint64(try body.uint64("sequence"))
         case .function, .setup, .workerSetup, .forgetFunction, .forgetSession, .forgetWorkerFunction, .cancel,
-            .release, .drain, .failed, .shutdown, .devices:
+            .release, .want, .drain, .failed, .shutdown, .devices:
             break
         }
         // Bytes behind what was read are for the receivers to judge.

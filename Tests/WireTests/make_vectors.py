@@ -208,6 +208,7 @@ def client_records() -> None:
     ranges = [[1, 1000], [2**40, 1]]
     body = struct.pack("<II", 2, 0) + b"".join(struct.pack("<QQ", *r) for r in ranges)
     write("release", [case("two ranges", record("release", body), {"ranges": ranges})])
+    write("want", [case("one task", record("want", struct.pack("<Q", 78)), {"sequence": 78})])
     setup = {"function": 3, "arguments": inline("pickle", b"\x80\x05).")}
     body = struct.pack("<II", 3, 0) + payload(setup["arguments"])
     write("setup", [case("inline", record("setup", body), setup)])

@@ -45,7 +45,7 @@ def malformed() -> list[Json]:
         ("handshake", "a number of 9 bytes", changed(handshake(1, slots), 48, 9) + b"\0"),
         ("handshake", "a field twice", handshake(1, {**hello, "fields": [name, name]})),
         ("handshake", "more fields than allowed", changed(handshake(1, hello), 41, 2)),
-        ("record", "unknown type", b"\x08" + bytes(7)),
+        ("record", "unknown type", b"\x0f" + bytes(7)),
         ("record", "body longer than the frame", b"\x38\0\0\0\x01\0\0\0"),
         ("neutral", "empty", b""),
         ("neutral", "never used byte", b"\xc1"),

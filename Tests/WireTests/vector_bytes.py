@@ -26,6 +26,7 @@ RECORDS = {
     "defineOptions": 3,
     "submit": 4,
     "cancel": 5,
+    "want": 8,
     "release": 6,
     "setup": 7,
     "accepted": 17,

@@ -138,6 +138,11 @@ def test_small_records_are_written(case: Case) -> None:
     assert made == raw(case)
 
 
+def test_a_want_is_written() -> None:
+    case = cases("want")[0].values[0]
+    assert wire.want(case["value"]["sequence"]) == raw(case)
+
+
 def test_accepted_is_read() -> None:
     case = cases("accepted")[0].values[0]
     assert wire.decode_accepted(raw(case), wire.decode_record(raw(case), 0, 0)) == case["value"]["sequence"]

@@ -28,6 +28,15 @@ extension SchedulerLoop {
         client.deferred.removeFirst(sent)
     }
 
+    /// The client asks for a value: it comes with the outcome, or now if that has gone without it.
+    mutating func want(_ sequence: UInt64, by client: ClientPeer) {
+        guard let task = core.task(client.slot, sequence: sequence), tasks.holds(task) else {
+            return sendLoss(sequence, to: client)
+        }
+        tasks[task].isWanted = true
+        if tasks[task].isLeft { deliver(task) }
+    }
+
     private mutating func send(_ task: TaskSlot, to client: ClientPeer) {
         client.hasMail = true
         markDirty(client)
@@ -36,31 +45,34 @@ extension SchedulerLoop {
         } else if let outcome = tasks[task].outcome {
             let options = tasks[task].options
             let quiet = options != 0 && client.options.usable(options).quiet
-            Self.write(outcome, waited: tasks[task].waitedMicroseconds, valueToo: !quiet, over: client.link)
+            let waited = tasks[task].waitedMicroseconds
+            let isLeft = isLeft(outcome, of: tasks[task], to: client)
+            tasks[task].isLeft = isLeft
+            if quiet, outcome.head().status == .value {
+                Self.writeHead(of: outcome, isLeft: isLeft, waited: waited, over: client.link)
+            } else if isLeft {
+                Self.writeWithoutValue(outcome, waited: waited, over: client.link)
+            } else {
+                Self.write(outcome, waited: waited, over: client.link)
+            }
         } else {
             preconditionFailure("an outcome is delivered before it exists")
         }
     }
 
+    /// Whether the value is too large to go to a client that did not ask for it.
+    private func isLeft(_ outcome: StoredRecord, of entry: TaskEntry, to client: ClientPeer) -> Bool {
+        guard !entry.isWanted, UInt64(entry.outcomeBytes) > client.valueBytesMax,
+            outcome.head().status == .value, let value = outcome.value()
+        else { return false }
+        return UInt64(outcome.byteCount(of: value)) > client.valueBytesMax
+    }
+
     /// Where the waiting time lies in the body of an outcome.
     private static var waitedOffset: Int { 24 }
 
-    /// Without `valueToo`, the head alone stands for a value; what went wrong is always told.
-    private static func write(
-        _ outcome: StoredRecord, waited: UInt32, valueToo: Bool, over link: OutgoingLink
-    ) {
+    private static func write(_ outcome: StoredRecord, waited: UInt32, over link: OutgoingLink) {
         link.beginRecord(.outcome)
-        if !valueToo {
-            var head = outcome.head()
-            if head.status == .value {
-                head.parts = 0
-                head.detailCount = 0
-                head.waitedMicroseconds = waited
-                link.writer.outcomeHead(head)
-                link.endRecord()
-                return
-            }
-        }
         let start = link.writer.count
         outcome.frame.withBytes(of: 0) { bytes in link.writer.raw(bytes.extracting(outcome.body)) }
         link.writer.patch(waited, at: start + waitedOffset)
@@ -68,6 +80,44 @@ extension SchedulerLoop {
             link.attach(part: 1 + Int(outcome.firstAttachment) + attachment, of: outcome.frame)
         }
         link.endRecord()
+    }
+
+    /// The head alone stands for a value that nobody will ask for. That it is large is told: it is the
+    /// sooner released.
+    private static func writeHead(
+        of outcome: StoredRecord, isLeft: Bool, waited: UInt32, over link: OutgoingLink
+    ) {
+        var head = outcome.head()
+        head.parts = 0
+        head.detailCount = 0
+        head.waitedMicroseconds = waited
+        link.beginRecord(.outcome, flags: isLeft ? Record.valueIsLeft : 0)
+        link.writer.outcomeHead(head)
+        link.endRecord()
+    }
+
+    /// All but the value, which the client may still ask for.
+    private static func writeWithoutValue(_ outcome: StoredRecord, waited: UInt32, over link: OutgoingLink) {
+        link.beginRecord(.outcome, flags: Record.valueIsLeft)
+        var head = outcome.head()
+        let detail = outcome.detail()
+        let parts = outcome.parts { $0 != .value }
+        head.parts = parts.count
+        head.waitedMicroseconds = waited
+        link.writer.outcomeHead(head)
+        link.writer.text(detail)
+        append(parts, of: outcome, over: link)
+        link.endRecord()
+    }
+
+    private static func append(
+        _ parts: [(view: OutcomePartView, firstAttachment: Int)], of outcome: StoredRecord,
+        over link: OutgoingLink
+    ) {
+        for part in parts {
+            link.writer.outcomePartHead(part.view.kind)
+            link.appendPayload(part.view.payload, of: outcome.frame, firstAttachment: part.firstAttachment)
+        }
     }
 
     /// With the exception of the task that caused it, so that the client can raise that one.
@@ -84,26 +134,16 @@ extension SchedulerLoop {
             link.endRecord()
             return
         }
-        cause.withBody { (body, _) throws(WireError) in
-            let theirs = try OutcomeHead(decoding: &body)
-            var parts: [(view: OutcomePartView, firstAttachment: Int)] = []
-            var attachment = Int(cause.firstAttachment)
-            for _ in 0..<theirs.parts {
-                let part = try body.outcomePart()
-                switch part.kind {
-                case .value, .traceback, .exceptionSummary: parts.append((part, attachment))
-                case .standardOutput, .standardError, .log: break
-                }
-                attachment += part.payload.attachments
-            }
-            head.parts = parts.count
-            link.writer.outcomeHead(head)
-            link.writer.text(made.detail)
-            for part in parts {
-                link.writer.outcomePartHead(part.view.kind)
-                link.appendPayload(part.view.payload, of: cause.frame, firstAttachment: part.firstAttachment)
+        let parts = cause.parts { kind in
+            switch kind {
+            case .value, .traceback, .exceptionSummary: true
+            case .standardOutput, .standardError, .log: false
             }
         }
+        head.parts = parts.count
+        link.writer.outcomeHead(head)
+        link.writer.text(made.detail)
+        append(parts, of: cause, over: link)
         link.endRecord()
     }
 
@@ -115,6 +155,21 @@ extension SchedulerLoop {
         client.link.writer.outcomeHead(
             OutcomeHead(
                 attempt: AttemptID(task: id, number: 0), status: .refused, reason: refusal.reason, parts: 0,
+                worker: SessionID(0), detailCount: detail.utf8.count))
+        client.link.writer.text(detail)
+        client.link.endRecord()
+    }
+
+    /// Answers a client that wants the value of a task that is not here.
+    private mutating func sendLoss(_ sequence: UInt64, to client: ClientPeer) {
+        let id = TaskID(session: client.about.session, sequence: sequence)
+        client.hasMail = true
+        markDirty(client)
+        client.link.beginRecord(.outcome)
+        let detail = "the value of task \(id) is not here: it was released, or the task was never accepted"
+        client.link.writer.outcomeHead(
+            OutcomeHead(
+                attempt: AttemptID(task: id, number: 0), status: .lost, reason: .sessionClosed, parts: 0,
                 worker: SessionID(0), detailCount: detail.utf8.count))
         client.link.writer.text(detail)
         client.link.endRecord()

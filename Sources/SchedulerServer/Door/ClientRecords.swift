@@ -47,6 +47,10 @@ extension SchedulerLoop {
                 let count = try body.uint64("count")
                 core.absorb(.released(client.slot, first: first, count: count), now: now, into: &actions)
             }
+        case .want:
+            let sequence = try body.uint64("sequence")
+            try Self.expectEnd(body, record)
+            want(sequence, by: client)
         case .setup:
             let number = try body.uint32("function")
             try body.skip(4, "zero")

@@ -45,7 +45,7 @@ extension SchedulerLoop {
 
     private mutating func openClient(_ handle: SessionHandle, _ hello: Hello) throws(HelloRefusal) {
         try checkFields(
-            hello, known: ["python", "cloudpickle", "host", "pid", "name", "parent"])
+            hello, known: ["python", "cloudpickle", "host", "pid", "name", "parent", "value_bytes"])
         try checkUnknown(hello)
         guard peers.clientCount < Limits.sessionsMax else {
             throw HelloRefusal(
@@ -57,7 +57,10 @@ extension SchedulerLoop {
         try checkPython(about)
         guard let link = acceptor.link(handle) else { return }
         let slot = core.openSession(hello.session, tasksMax: UInt32(configuration.sessionTasks))
-        peers.insert(ClientPeer(handle: handle, slot: slot, link: link, about: about, now: now))
+        peers.insert(
+            ClientPeer(
+                handle: handle, slot: slot, link: link, about: about,
+                valueBytesMax: hello.fields["value_bytes"]?.unsigned ?? .max, now: now))
         acceptor.welcome(
             handle,
             fields: [

@@ -28,7 +28,8 @@ extension SchedulerLoop {
             }
         case .report:
             try report(record, bytes, from: worker)
-        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .accepted,
+        case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,
+            .accepted,
             .outcome, .started, .function, .assign, .retract, .stop, .workerSetup, .forgetSession,
             .forgetWorkerFunction, .drain, .value, .forgetValues, .greeting, .ready, .failed, .shutdown,
             .devices:

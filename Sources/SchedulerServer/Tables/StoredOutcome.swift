@@ -53,6 +53,23 @@ extension StoredRecord {
         }
     }
 
+    /// The parts of an outcome of these kinds, each with the frame's attachment with which it begins.
+    func parts(
+        _ isTaken: (OutcomePart) -> Bool
+    ) -> [(view: OutcomePartView, firstAttachment: Int)] {
+        withBody { (body, _) throws(WireError) in
+            let head = try OutcomeHead(decoding: &body)
+            var attachment = Int(firstAttachment)
+            var parts: [(view: OutcomePartView, firstAttachment: Int)] = []
+            for _ in 0..<head.parts {
+                let part = try body.outcomePart()
+                if isTaken(part.kind) { parts.append((part, attachment)) }
+                attachment += part.payload.attachments
+            }
+            return parts
+        }
+    }
+
     /// Size of a value.
     func byteCount(of value: (payload: PayloadView, firstAttachment: Int)) -> Int {
         SchedulerLoop.byteCount(value.payload, firstAttachment: value.firstAttachment, in: frame)

@@ -52,6 +52,10 @@ struct TaskEntry {
     fileprivate(set) var isCharged = true
     /// `MadeOutcome` says how it ended.
     fileprivate(set) var isMade = false
+    /// Its client asked for the value, however large it is.
+    var isWanted = false
+    /// Its outcome went to the client without the value.
+    var isLeft = false
     let function: FunctionKey
     /// Index in the session's `OptionTable`.
     let options: UInt32

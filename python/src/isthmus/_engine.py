@@ -30,7 +30,7 @@ from ._link import Callbacks, Link
 from ._transport import Channel
 from ._waiting import Awaited, Condition, Request
 from .errors import ClusterError, ForkedClientError
-from .future import Future, run_callbacks
+from .future import Arrival, Future, run_callbacks
 
 if TYPE_CHECKING:
     from ._map import Feed
@@ -186,6 +186,11 @@ class Engine:
             self._follow(awaited, remaining)
         return True
 
+    def ask(self, future: Future[Any]) -> None:
+        """Have the value of a task sent here, however large it is."""
+        if self.link.left.ask(future):
+            self.push()
+
     def _drive(self, awaited: Awaited, deadline: float | None, request: Request) -> bool:
         """False when time is up, or the link is closed."""
         link = self.link
@@ -218,13 +223,13 @@ class Engine:
     def _follow(self, awaited: Awaited, remaining: float | None) -> None:
         """Another thread drives: wait to be told, and look again in case it has left."""
         pause = limits.FOLLOW_SECONDS
-        if threading.current_thread() is self._thread or not isinstance(awaited, Future):
+        if threading.current_thread() is self._thread or not isinstance(awaited, (Future, Arrival)):
             pause = limits.TICK_SECONDS
         if remaining is not None:
             pause = min(pause, remaining)
         self._followers += 1
         try:
-            if isinstance(awaited, Future):
+            if isinstance(awaited, (Future, Arrival)):
                 with awaited._condition:
                     if not awaited.done():
                         awaited._condition.wait(pause)
@@ -282,7 +287,8 @@ class Engine:
         nap_poller.register(self._bell.descriptor, select.POLLIN)
         while True:
             self._run_callbacks()
-            if self._closing and not self.table and (not self.feeds or link.has_failed):
+            is_done = self._closing and not self.table and (not self.feeds or link.has_failed)
+            if is_done and not link.left.ask_for_all():
                 break
             drives = self._lead.locked() or self._leads != seen
             if drives and not link.outbox and not link.release_is_due():
@@ -389,8 +395,12 @@ class Engine:
             self.link.fail(error)
         self._lead_bell.ring()
 
-    def close(self, wait: bool, cancel: bool = False) -> None:
-        """Take no more tasks; end the session when those submitted have ended (or were cancelled)."""
+    def close(self, wait: bool, cancel: bool = False, fetch: bool = True) -> None:
+        """Take no more tasks; end the session when those submitted have ended (or were cancelled).
+
+        `fetch`: large values of futures that are held come here before.
+        """
+        self.link.left.is_wanted &= fetch
         with self.outbox.gate:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after shutdown")
@@ -431,7 +441,7 @@ class Engine:
                 self.link.refusal = RuntimeError("cannot schedule new futures after an interrupt")
         self.cancel_everything(running=True)
         # An embedded cluster ends with its client.
-        self.close(wait=wait or self._say_why is not None)
+        self.close(wait=wait or self._say_why is not None, fetch=False)
 
     def _finish(self) -> None:
         """The end of the background thread: say goodbye and let go of everything."""

@@ -139,6 +139,8 @@ class Run:
             future = submitter.submit_task(function, args, kwargs, options)
         else:
             future = submitter.submit_listing(function, args, kwargs, options)
+        if gathered:
+            self._link.left.ask(future)
         if not future._sequence:
             if self._raises:
                 # It could not be pickled: what follows would only repeat that.

@@ -11,9 +11,10 @@ from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING
 from typing import TYPE_CHECKING, Any, Final
 
+from . import _limits as limits
 from . import _wire as wire
 from ._outcomes import RawOutcome, status
-from .future import EXCEPTION, NOTHING, PICKLED, RAW, making
+from .future import EXCEPTION, LEFT, NOTHING, PICKLED, RAW, making
 
 if TYPE_CHECKING:
     from ._link import Callbacks, Link
@@ -41,6 +42,8 @@ def absorb(link: Link, frame: bytes, records: int, attachments: Sequence[wire.By
             callbacks = settle(*ended)
             if callbacks:
                 link.call_back(ended[0], callbacks)
+            if link.left.seen and ended[3] != LEFT:
+                link.left.arrived(ended[0]._sequence)
         # After the futures have it: who sees the number grow must find the one that has failed.
         link.failures += sum(future.has_failed() for future, *_ in watched)
     except BaseException:
@@ -100,7 +103,7 @@ def _take_apart(
             raise wire.WireError(f"{used} attachments announced, {len(attachments)} came")
         if found.type == wire.OUTCOME:
             raw = RawOutcome(frame[found.start : found.end], attachments[found.first_attachment : used])
-            _outcome(link, raw, watched, refused)
+            _outcome(link, raw, bool(found.flags & wire.VALUE_IS_LEFT), watched, refused)
         else:
             _news(link, frame, found)
         offset = found.end
@@ -116,7 +119,9 @@ def _news(link: Link, frame: bytes, found: wire.Record) -> None:
                 future._state = RUNNING
 
 
-def _outcome(link: Link, raw: RawOutcome, watched: list[_Ended], refused: list[RawOutcome]) -> None:
+def _outcome(
+    link: Link, raw: RawOutcome, is_left: bool, watched: list[_Ended], refused: list[RawOutcome]
+) -> None:
     """An outcome in its general form."""
     head, _ = wire.decode_outcome_head(raw.body, 0)
     if head.reason == _REASON_INITIALIZER:
@@ -124,6 +129,19 @@ def _outcome(link: Link, raw: RawOutcome, watched: list[_Ended], refused: list[R
     future = link.table.get(head.sequence)
     if future is None:
         link.given_up.discard(head.sequence)
+        future = link.left.awaited(head.sequence)
+        if future is not None and future._stage == LEFT and not is_left:
+            watched.append((future, raw, raw, RAW, future._state))
+        return
+    if is_left:
+        link.left.leave(future)
+        if future._sync is not None and future._sync.callbacks:
+            # Who is called back may ask for the value where nobody may wait: there it comes first.
+            link.left.ask(future)
+        else:
+            _take_out(link, future, raw, raw, LEFT, FINISHED, watched)
+            # What its value takes in the cluster, at least.
+            future._size = limits.VALUE_BYTES_UNASKED_MAX
         return
     state = CANCELLED_AND_NOTIFIED if head.status == _STATUS_CANCELLED else FINISHED
     _take_out(link, future, raw, raw, RAW, state, watched)
@@ -147,9 +165,11 @@ def settle(future: Future[Any], head: Any, data: Any, stage: int, state: str) ->
             future._head, future._data, future._stage, future._state = head, data, stage, state
             return []
     with sync.condition:
+        # Who waits for the end of the task was told when its outcome came without the value.
+        waiters = [] if future._stage == LEFT else sync.waiters
         future._head, future._data, future._stage, future._state = head, data, stage, state
         failed = stage == EXCEPTION or (stage == RAW and status(data) != 0)
-        for waiter in sync.waiters:
+        for waiter in waiters:
             if state == CANCELLED_AND_NOTIFIED:
                 waiter.add_cancelled(future)
             elif failed:

@@ -36,6 +36,10 @@ BURST_SECONDS: Final = 1e-3
 CREDIT_TASKS_DEFAULT: Final = 250_000
 CREDIT_BYTES_DEFAULT: Final = 512 << 20
 
+#: Larger values stay with the scheduler until somebody asks for them. Asking costs a round trip, which is
+#: little beside moving and unpickling so many bytes.
+VALUE_BYTES_UNASKED_MAX: Final = 1 << 20
+
 #: Frames handled before others get a chance to use the link.
 FRAMES_PER_TURN_MAX: Final = 64
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from . import _inbox
 from . import _limits as limits
 from . import _wire as wire
+from ._left import LeftValues
 from ._outbox import Frame, Outbox
 from ._outcomes import RawOutcome, initializer_words
 from ._session import MILLISECOND, Session, SessionPolicy
@@ -61,6 +62,8 @@ class Link:
         #: How many outcomes were no values: who waits for many tasks looks closer when it grows.
         self.failures = 0
         self.outbox = Outbox()
+        #: Values that the scheduler keeps until somebody asks for them.
+        self.left = LeftValues(self.outbox)
         #: Why nothing can be submitted any more; and whether the session has ended with it.
         self.refusal: BaseException | None = None
         self.has_failed = False
@@ -151,8 +154,14 @@ class Link:
             callbacks = _inbox.fail(future, error)
             if callbacks:
                 self.call_back(future, callbacks)
+        self._lose_left(error)
         self.given_up.clear()
         self.failures += 1
+
+    def _lose_left(self, error: BaseException) -> None:
+        for future, callbacks in self.left.fail(error):
+            if callbacks:
+                self.call_back(future, callbacks)
 
     def initializer_failed(self, raw: RawOutcome) -> None:
         """An executor could not be prepared for this client: no task of it can run there."""
@@ -164,6 +173,7 @@ class Link:
         self._closing = True
         with self.outbox.gate:
             self.has_failed = True
+        self._lose_left(ClusterError("the client was shut down"))
         while self.table:
             # Submitted in the moment in which the last task had ended.
             future = self.table.popitem()[1]
@@ -375,6 +385,7 @@ class Link:
         self._released_at = _monotonic()
         sequences = [released.popleft() for _ in range(len(released))]
         if sequences:
+            self.left.released(sequences)
             with self.outbox.gate:
                 self.outbox.add(wire.release(sequences))
 

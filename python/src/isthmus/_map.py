@@ -288,6 +288,8 @@ class Feed:
                 future = submitter.submit_swift(self._swift, args, {}, options, late=True)
             else:
                 future = submitter.submit_numbered(self._number, args, options, late=True)
+        # Every result is handed out, so it is asked for; that leaves with the next frame.
+        self._engine.link.left.ask(future)
         chunk = _Chunk(future, columns, length)
         self._running.append(chunk)
         return chunk

@@ -24,13 +24,15 @@ HELLO, WELCOME, REFUSAL = 1, 2, 3
 DATA, ACKNOWLEDGE, RESEND, GOODBYE = 4, 5, 6, 7
 ROLE_CLIENT: Final = 1
 
-DEFINE_FUNCTION, FORGET_FUNCTION, DEFINE_OPTIONS, SUBMIT, CANCEL, RELEASE, SETUP = range(1, 8)
+DEFINE_FUNCTION, FORGET_FUNCTION, DEFINE_OPTIONS, SUBMIT, CANCEL, RELEASE, SETUP, WANT = range(1, 9)
 ACCEPTED, OUTCOME, STARTED = 17, 18, 20
-_KNOWN_RECORDS: Final = frozenset((*range(1, 8), 17, 18, 20, *range(33, 37), *range(49, 59), *range(64, 69)))
+_KNOWN_RECORDS: Final = frozenset((*range(1, 9), 17, 18, 20, *range(33, 37), *range(49, 59), *range(64, 69)))
 
 KIND_PYTHON, KIND_SWIFT, KIND_COMMAND = 1, 2, 3
 PICKLE, NEUTRAL, RAW = 1, 2, 3
 FORM_NOTHING, FORM_INLINE, FORM_ATTACHED, FORM_REFERENCE = 0, 1, 2, 3
+#: Flag of an outcome: its value was left out, and comes when it is wanted.
+VALUE_IS_LEFT: Final = 1
 PART_VALUE, PART_STDOUT, PART_STDERR, PART_LOG, PART_TRACEBACK, PART_SUMMARY = range(6)
 
 STATUSES: Final = ("value", "exception", "cancelled", "lost", "timed out", "refused")
@@ -337,6 +339,11 @@ def release(sequences: Iterable[int]) -> bytes:
 def setup(function: int, arguments: bytes, attachments: int = 0) -> bytes:
     """A call that runs once in each executor before its first task of this session."""
     return record(SETUP, _U32_PAIR.pack(function, 0) + arguments, attachments=attachments)
+
+
+def want(sequence: int) -> bytes:
+    """The value of a task is to be sent, however large it is."""
+    return record(WANT, _U64.pack(sequence))
 
 
 def decode_accepted(data: Bytes, found: Record) -> int:

@@ -355,6 +355,7 @@ def _introduction(name: str) -> dict[str, Any]:
         "host": platform.node()[: limits.FIELD_NAME_BYTES_MAX],
         "pid": os.getpid(),
         "name": name,
+        "value_bytes": limits.VALUE_BYTES_UNASKED_MAX,
     }
 
 
@@ -366,7 +367,7 @@ def _finish_at_exit() -> None:
     engines = list(_live)
     try:
         for engine in engines:
-            engine.close(wait=True)
+            engine.close(wait=True, fetch=False)
     except KeyboardInterrupt:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import pickle
 import threading
+import time
 import weakref
 from collections.abc import Callable, Generator
 from concurrent.futures import Future as _BaseFuture
@@ -31,8 +32,9 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("isthmus")
 
-#: How far the value has come: nothing yet; small pickle; value; exception; an outcome with more to it.
-NOTHING, PICKLED, VALUE, EXCEPTION, RAW = range(5)
+#: How far the value has come: nothing yet; small pickle; value; exception; an outcome with more to it; an
+#: outcome whose value stayed with the scheduler.
+NOTHING, PICKLED, VALUE, EXCEPTION, RAW, LEFT = range(6)
 
 _loads = pickle.loads
 #: Held while a future comes to be watched, and while outcomes are laid into futures that are not.
@@ -139,12 +141,14 @@ class Future(_BaseFuture[T]):
     def result(self, timeout: float | None = None) -> T:
         """The value of the task; waits for it for at most `timeout` seconds.
 
+        A large value stays in the cluster until it is asked for here, or by a callback or an `await`.
+
         Raises the exception of the task as it was raised there (with the remote traceback as its cause),
         `CancelledError`, `TimeoutError`, or one of `isthmus.errors`.
         """
         stage = self._stage
-        if stage == NOTHING:
-            self._wait(timeout)
+        if stage == NOTHING or stage == LEFT:
+            self._arrive(timeout)
             stage = self._stage
         if stage == PICKLED or stage == RAW:
             stage = self._load()
@@ -164,7 +168,7 @@ class Future(_BaseFuture[T]):
         stage = self._stage
         if stage == PICKLED or stage == RAW:
             stage = self._load()
-        if stage == VALUE:
+        if stage == VALUE or stage == LEFT:
             return None
         error: BaseException = self._data
         if self._state == CANCELLED_AND_NOTIFIED:
@@ -172,13 +176,16 @@ class Future(_BaseFuture[T]):
         return error
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
-        """Call `fn` with this future when it is done: in the client's own thread, or at once if it is."""
+        """Call `fn` with this future when its value is here: in the client's own thread, or at once."""
         sync = self._synchronisation()
         with sync.condition:
-            if not self.done():
+            waits = not self.done() or self._stage == LEFT
+            if waits:
                 sync.callbacks.append(fn)
-                return
-        run_callbacks([fn], self)
+        if waits:
+            self._engine.ask(self)
+        else:
+            run_callbacks([fn], self)
 
     def set_running_or_notify_cancel(self) -> bool:
         """For executors of threads and processes only: here it raises `InvalidStateError`."""
@@ -265,6 +272,22 @@ class Future(_BaseFuture[T]):
             "concurrent.futures.Future"
         )
 
+    def _arrive(self, timeout: float | None) -> None:
+        """Wait for the outcome, and for its value."""
+        engine = self._engine
+        deadline = None if timeout is None else time.monotonic() + timeout
+        engine.ask(self)
+        if self._stage == NOTHING:
+            self._wait(timeout)
+        if self._stage != LEFT:
+            return
+        engine.ask(self)
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not engine.wait_for(Arrival(self), remaining):
+            raise FutureTimeoutError(
+                f"the value of task {self.task_id} did not come within {timeout} seconds"
+            )
+
     def _wait(self, timeout: float | None) -> None:
         if not self._engine.wait_for(self, timeout):
             raise FutureTimeoutError(f"task {self.task_id} did not end within {timeout} seconds")
@@ -304,6 +327,24 @@ class Future(_BaseFuture[T]):
             return head.head
         body = head.body if isinstance(head, outcomes.RawOutcome) else head
         return wire.decode_outcome_head(body, 0)[0]
+
+
+class Arrival:
+    """Waits for the value of a future, which may be done without it."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    @property
+    def _condition(self) -> threading.Condition:
+        return self._future._condition
+
+    def done(self) -> bool:
+        """Whether the value is there, or an exception."""
+        stage = self._future._stage
+        return stage not in (NOTHING, LEFT)
 
 
 def run_callbacks(functions: list[Callable[[Any], object]], future: Any) -> None:
