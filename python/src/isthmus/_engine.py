@@ -395,12 +395,8 @@ class Engine:
             self.link.fail(error)
         self._lead_bell.ring()
 
-    def close(self, wait: bool, cancel: bool = False, fetch: bool = True) -> None:
-        """Take no more tasks; end the session when those submitted have ended (or were cancelled).
-
-        `fetch`: large values of futures that are held come here before.
-        """
-        self.link.left.is_wanted &= fetch
+    def close(self, wait: bool, cancel: bool = False) -> None:
+        """Take no more tasks; end the session when those submitted have ended (or were cancelled)."""
         with self.outbox.gate:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after shutdown")
@@ -440,8 +436,9 @@ class Engine:
             if self.link.refusal is None:
                 self.link.refusal = RuntimeError("cannot schedule new futures after an interrupt")
         self.cancel_everything(running=True)
+        self.link.left.is_wanted = False
         # An embedded cluster ends with its client.
-        self.close(wait=wait or self._say_why is not None, fetch=False)
+        self.close(wait=wait or self._say_why is not None)
 
     def _finish(self) -> None:
         """The end of the background thread: say goodbye and let go of everything."""

@@ -367,7 +367,8 @@ def _finish_at_exit() -> None:
     engines = list(_live)
     try:
         for engine in engines:
-            engine.close(wait=True, fetch=False)
+            engine.link.left.is_wanted = False
+            engine.close(wait=True)
     except KeyboardInterrupt:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
