@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import linecache
 import pickle
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import client_tasks as tasks
 import cloudpickle
 import pytest
 
-from isthmus import Client, LimitExceeded, NotSerializable, swift
+from isthmus import Client, Future, LimitExceeded, NotSerializable, swift
 from isthmus import _limits as limits
 
 PROGRAM = """
@@ -204,3 +206,18 @@ def test_what_is_too_large_is_named(cluster: Client, monkeypatch: pytest.MonkeyP
         assert caught.value.size > 2 << 20
     with pytest.raises(LimitExceeded, match="the variable 'large'"):
         cluster.map(uses, [1])
+
+
+def test_source_lines_of_a_notebook_are_in_the_traceback(cluster: Client) -> None:
+    """Only this process has them: the executor finds no file of that name."""
+    source = "def divide(a, b):\n    return (lambda: a // b)()\n"
+    name = "/tmp/ipykernel_1/2345.py"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(source, name, "exec"), space)
+    for future in (cluster.submit(space["divide"], 1, 0), cluster.map(space["divide"], [1], [0])):
+        with pytest.raises(ZeroDivisionError) as caught:
+            list(future) if not isinstance(future, Future) else future.result(60)
+        text = str(caught.value.__cause__)
+        assert f'  File "{name}", line 2, in divide\n    return (lambda: a // b)()\n' in text
+        assert text.count("    return (lambda: a // b)()\n") == 2

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from . import _wire as wire
 from . import errors
+from ._source_lines import with_source
 
 #: The options `timeout` and `deadline` of a task, for the words of an error.
 Limits = tuple[float | None, float | None]
@@ -210,7 +211,7 @@ def initializer_words(detail: str) -> str:
 def remote_traceback(text: str) -> Exception:
     """A cause that prints `text`: of the class that users of ProcessPoolExecutor know."""
     kind: Any = process._RemoteTraceback
-    cause: Exception = kind(f'\n"""\n{text}"""')
+    cause: Exception = kind(f'\n"""\n{with_source(text)}"""')
     return cause
 
 
