@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isthmus_bridge import neutral
 from isthmus_bridge.neutral import NeutralArray, NeutralError, pack, unpack
@@ -215,3 +217,34 @@ def test_cut_and_damaged_bytes_are_refused_or_read_but_never_crash() -> None:
 
 def test_names() -> None:
     assert set(neutral.__all__) == {"NeutralArray", "NeutralError", "pack", "unpack"}
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.integers(-(1 << 63), (1 << 64) - 1), max_size=300),
+            st.lists(st.integers(0, 300), max_size=300),
+            st.lists(st.floats(allow_nan=False), max_size=300),
+            st.lists(st.one_of(st.integers(-200, 70_000), st.floats(allow_nan=False), st.text(), st.none())),
+        ),
+        max_size=4,
+    )
+)
+@settings(deadline=None)
+def test_long_lists_are_what_they_were(lists: list[list[object]]) -> None:
+    value = [item for one in lists for item in one]
+    data = pack(value)
+    assert [(type(item), item) for item in unpack(data)] == [(type(item), item) for item in value]
+    # Element by element, the same bytes.
+    single = b"".join(pack(item) for item in value)
+    assert data.endswith(single)
+    assert len(data) - len(single) in {1, 3, 5}
+    for cut in (1, len(single) // 2):
+        if single and cut < len(single):
+            with pytest.raises(NeutralError):
+                unpack(data[:-cut])
+
+
+def test_the_place_of_an_integer_that_is_too_large_is_named() -> None:
+    with pytest.raises(NeutralError, match=r"value\[70\]: an integer of 65 bits"):
+        pack([*range(70), 1 << 64, *range(9)])

@@ -13,6 +13,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
+from isthmus_bridge import neutral_runs
 from isthmus_bridge._limits import NEUTRAL_DEPTH_MAX
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ def unpack(data: bytes | bytearray | memoryview, *, dependency: Callable[[int], 
     if reader.offset != len(reader.data):
         raise NeutralError(f"{len(reader.data) - reader.offset} bytes behind the end of a neutral value")
     return value
+
+
+SHORT_LIST = 8
+"""Shorter lists are read and written element by element."""
 
 
 class _Packer:
@@ -184,6 +189,13 @@ class _Packer:
     def sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> None:
         below = self.descend(depth)
         self.header(len(value), (0x90, 16), 0, 0xDC, 0xDD)
+        begin = len(self.out)
+        try:
+            if len(value) >= SHORT_LIST and neutral_runs.pack_numbers(self.out, value, self.integer):
+                return
+        except NeutralError:
+            # Once more, to name its place.
+            del self.out[begin:]
         for index, element in enumerate(value):
             self.path.append(index)
             self.write(element, below)
@@ -359,7 +371,18 @@ class _Unpacker:
         below = self.descend(depth)
         if count > len(self.data) - self.offset:
             raise NeutralError(f"a list of {count} elements in {len(self.data) - self.offset} bytes")
-        return [self.read(below) for _ in range(count)]
+        if count < SHORT_LIST:
+            return [self.read(below) for _ in range(count)]
+        values: list[Any] = []
+        patience = neutral_runs.Patience()
+        while (rest := count - len(values)) and self.offset < len(self.data):
+            self.offset = neutral_runs.read_run(self.data, self.offset, rest, values)
+            patience.found(rest - (count - len(values)))
+            for _ in range(min(patience.pause, count - len(values))):
+                values.append(self.read(below))  # noqa: PERF401 - what was read before an error is dropped
+        if len(values) < count:
+            values.append(self.read(below))
+        return values
 
     def mapping(self, count: int, depth: int) -> dict[Any, Any]:
         below = self.descend(depth)
