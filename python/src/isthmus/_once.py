@@ -14,23 +14,21 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from . import _limits as limits
-from ._pickling import Packed, registered
+from ._pickling import Packed
 from ._watching import Watch
 
 
-class _Known:
+class Known:
     """A definition of this session."""
 
-    __slots__ = ("number", "registered", "size", "watch")
+    __slots__ = ("number", "options", "size", "watch")
 
     def __init__(self, number: int, size: int, watch: Watch) -> None:
         self.number = number
         self.size = size
         self.watch = watch
-        self.registered = frozenset(registered)
-
-    def holds(self, function: Callable[..., Any]) -> bool:
-        return self.registered == registered and self.watch.holds(function)
+        #: Numbers of options, and of the same ones with the function's name.
+        self.options: dict[int, int] = {}
 
 
 class _Source:
@@ -40,7 +38,7 @@ class _Source:
 
     def __init__(self, code: Any) -> None:
         self.code = code
-        self.latest: _Known | None = None
+        self.latest: Known | None = None
         self.pause = 1
         self.strikes = 0
 
@@ -66,33 +64,34 @@ class ValueFunctions:
         self._define = define
         self._forget = forget
         #: By `id` of the function.
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Known] = {}
         #: By `id` of the code, and the kind of what wraps it.
         self._sources: dict[tuple[int, type], _Source] = {}
         self._bytes = 0
+        self._clearings = 0
         self._changing = changing
 
-    def number(self, function: Callable[..., Any]) -> int:
-        """The number under which the cluster knows the function as it is now; 0: it has to come along."""
+    def find(self, function: Callable[..., Any]) -> Known | None:
+        """The definition by which the cluster knows the function as it is now; None: it has to come along."""
         known = self._known.get(id(function))
         if known is not None and known.watch.function is function:
-            if known.holds(function):
-                return known.number
+            if known.watch.holds(function):
+                return known
             with self._changing:
                 self._drop(id(function))
             source = self._source(function)
             if source is not None:
                 source.strike()
-            return 0
+            return None
         source = self._source(function)
         if source is None:
-            return 0
+            return None
         latest = source.latest
-        if latest is not None and latest.holds(function):
-            return latest.number
+        if latest is not None and latest.watch.holds(function):
+            return latest
         if source.pause:
             source.pause -= 1
-            return 0
+            return None
         return self._learn(function, source)
 
     def _source(self, function: Any) -> _Source | None:
@@ -110,19 +109,23 @@ class ValueFunctions:
                 source = self._sources[id(code), kind] = _Source(code)
         return source
 
-    def _learn(self, function: Callable[..., Any], source: _Source) -> int:
+    def _learn(self, function: Callable[..., Any], source: _Source) -> Known | None:
+        clearings = self._clearings
         try:
             watch = Watch(function)
             packed = self._pickle(function)
         except Exception:
             # If it cannot be pickled at all, its next call says so.
             source.strike()
-            return 0
+            return None
         if packed.dependencies or packed.size > limits.PAYLOAD_BYTES_MAX or not watch.holds(function):
             source.strike()
-            return 0
-        known = _Known(self._define(packed), packed.size, watch)
+            return None
+        known = Known(self._define(packed), packed.size, watch)
         with self._changing:
+            if self._clearings != clearings:
+                self._forget(known.number)
+                return None
             self._drop(id(function))
             self._known[id(function)] = known
             self._bytes += known.size
@@ -130,7 +133,14 @@ class ValueFunctions:
                 source.strike()
             source.latest = known
             self._make_room()
-        return known.number
+        return known
+
+    def clear(self) -> None:
+        """Forget all of them: what travels by value has changed."""
+        with self._changing:
+            self._clearings += 1
+            for identity in list(self._known):
+                self._drop(identity)
 
     def _make_room(self) -> None:
         while len(self._known) > limits.VALUES_KEPT_MAX or (

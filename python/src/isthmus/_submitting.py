@@ -154,12 +154,14 @@ class Submitter:
 
     def _number(self, function: Callable[..., Any], options: int) -> tuple[int, int]:
         """The number of a function, 0 if it has to come along, and the options under which it is listed."""
-        number = self._values.number(function)
-        if not number:
-            number = self._define(function)
-            if number:
-                return number, options
-        return number, self.named(function, options)
+        known = self._values.find(function)
+        if known is not None:
+            named = known.options.get(options)
+            if named is None:
+                named = known.options[options] = self.named(function, options)
+            return known.number, named
+        number = self._define(function)
+        return number, options if number else self.named(function, options)
 
     def _check(self, number: int, late: bool = False) -> None:
         """Raises what keeps a task from being submitted. The gate is held."""
@@ -336,6 +338,7 @@ class Submitter:
 
     def _look_again(self) -> None:
         """Other modules than before are registered: what was sent by its name may have to travel by value."""
+        self._values.clear()
         with self._gate:
             self._registered = frozenset(registered)
             # No record says that they are forgotten: another thread may be about to use their numbers.
