@@ -1,6 +1,6 @@
 # The verbs of this repository. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fuzz bench proto clean
+.PHONY: help setup build demo test check fuzz bench wheel proto clean
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,6 +26,9 @@ fuzz: setup ## look for bytes that harm the decoders: a minute for each of them
 
 bench: build ## measure side by side with ProcessPoolExecutor, Ray and Dask
 	@dev/bench.sh
+
+wheel: build ## make a wheel for other machines, with every library that it needs: dist/
+	@dev/wheel.sh
 
 simulate: build ## run the cores under 10,000 seeds of simulated faults, and 10 with 1,000 nodes
 	@dev/simulate.sh

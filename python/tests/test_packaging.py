@@ -5,11 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from client_support import ROOT
+
+USES_ZEROMQ = """
+#include <stdio.h>
+#include <zmq.h>
+int main(void) { return puts(zmq_has("curve") ? "encrypted" : "plain") < 0; }
+"""
 
 
 def hook(folder: Path) -> Any:
@@ -19,6 +27,33 @@ def hook(folder: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.BinariesHook(str(ROOT / "python"), {}, None, None, str(folder), "wheel")
+
+
+def test_a_wheel_for_other_machines_is_complete(tmp_path: Path) -> None:
+    """`auditwheel` agrees, and an executable of the wheel runs with the libraries of the wheel.
+
+    Those executables are small ones here: to pack the real ones takes a minute.
+    """
+    for name in ("isthmus", "isthmus-executor"):
+        command = ["clang", "-x", "c", "-", "-lzmq", "-o", str(tmp_path / name)]
+        subprocess.run(command, input=USES_ZEROMQ, text=True, check=True)
+    environment = os.environ | {"OUT": str(tmp_path), "ISTHMUS_BINARY": str(tmp_path / "isthmus")}
+    done = subprocess.run(
+        [ROOT / "dev" / "wheel.sh"], capture_output=True, text=True, check=False, timeout=280, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("isthmus-*-manylinux_*.whl")
+    assert f'"{wheel.stem.split("-")[-1]}"' in done.stdout
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "wheel")
+    binary = tmp_path / "wheel" / "isthmus" / "bin" / "isthmus"
+    binary.chmod(0o755)
+    assert subprocess.run([binary], check=True, capture_output=True).stdout == b"encrypted\n"
+    loaded = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True).stdout
+    for line in loaded.splitlines():
+        own = "libzmq" in line or "libsodium" in line
+        assert not own or f"{binary.parent}/../../isthmus.libs/" in line
+    assert "libzmq" in loaded
 
 
 def test_without_executables_the_build_names_the_command(

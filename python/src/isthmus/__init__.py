@@ -13,12 +13,12 @@ from concurrent.futures import (
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
     CancelledError,
-    as_completed,
-    wait,
 )
 
+from ._calls import as_completed, wait
 from ._current import dask_get, get_client, get_devices
 from ._outcomes import Outcome, Output
+from ._progress import progress
 from ._task import Node, TaskFunction, task
 from .client import Client, TaskView
 from .errors import (
@@ -86,6 +86,7 @@ __all__ = [
     "get_client",
     "get_devices",
     "output",
+    "progress",
     "swift",
     "task",
     "wait",

@@ -143,6 +143,8 @@ def _outcome(
             # What its value takes in the cluster, at least.
             future._size = limits.VALUE_BYTES_UNASKED_MAX
         return
+    if link.forwarder is not None:
+        link.forwarder.arrived(future, raw)
     state = CANCELLED_AND_NOTIFIED if head.status == _STATUS_CANCELLED else FINISHED
     _take_out(link, future, raw, raw, RAW, state, watched)
     # From now on what its value takes, here and in the cluster.

@@ -68,6 +68,9 @@ MERGED_OPTIONS_MAX: Final = 4_096
 RELEASES_GATHERED_MAX: Final = 4_096
 RELEASE_SECONDS: Final = 5e-3
 
+#: Output of tasks that waits to be printed by `forward_output`; what comes beyond it is not printed.
+FORWARDED_BYTES_MAX: Final = 64 << 20
+
 #: How often the background thread looks whether a waiting thread still drives the link.
 TICK_SECONDS: Final = 2e-3
 TICK_SECONDS_MAX: Final = 0.25

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from . import _inbox
 from . import _limits as limits
@@ -22,6 +22,9 @@ from ._session import MILLISECOND, Session, SessionPolicy
 from ._transport import Channel
 from .errors import ClusterError, InitializerFailed, SessionLost, SessionRefused, VersionMismatch
 from .future import Future
+
+if TYPE_CHECKING:
+    from ._forwarding import Forwarder
 
 _monotonic = time.monotonic
 _monotonic_ns = time.monotonic_ns
@@ -51,6 +54,8 @@ class Link:
         self.table: dict[int, Future[Any]] = {}
         #: Tasks that were given up here and whose outcome has not come: they still use credit.
         self.given_up: set[int] = set()
+        #: Prints what tasks print, if that is wanted.
+        self.forwarder: Forwarder | None = None
         #: Sequence numbers of futures that are gone; filled by `Future.__del__`, so by any thread.
         self.released: deque[int] = deque()
         #: There is one of a large value among them.

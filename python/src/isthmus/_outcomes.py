@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, process
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from . import _wire as wire
@@ -116,6 +116,8 @@ def result_of(
             raise
         except BaseException as error:
             return None, unreadable(error)
+    if wire.REASONS[head.reason] == "dependencyFailed" and not _was_raised(parts):
+        return None, _dependency_failed(head, payload, parts)
     return None, contained(_exception(head, payload, parts, task_id, limits))
 
 
@@ -247,6 +249,35 @@ def _rebuilt(payload: wire.Payload | None) -> BaseException | None:
     return made if isinstance(made, BaseException) else None
 
 
+def _was_raised(parts: list[tuple[int, wire.Payload]]) -> bool:
+    """Whether the function of the task that failed first raised: that is raised for its dependants, too."""
+    facts = _facts(parts)
+    return "class" in facts and facts.get("reason", 0) == 0
+
+
+def _dependency_failed(
+    head: wire.OutcomeHead, payload: wire.Payload | None, parts: list[tuple[int, wire.Payload]]
+) -> BaseException:
+    """No function raised: the task that failed first was lost, refused, out of time or never set up."""
+    if wire.STATUSES[head.status] == "cancelled":
+        return CancelledError(head.detail)
+    made = errors.DependencyFailed(head.detail)
+    facts = _facts(parts)
+    status, reason = facts.get("status", -1), facts.get("reason", -1)
+    if status in range(len(wire.STATUSES)) and reason in range(len(wire.REASONS)):
+        detail = str(facts.get("detail") or head.detail)
+        first = replace(head, status=status, reason=reason, detail=detail)
+        made.__cause__ = _exception(first, payload, parts, str(facts.get("task", "")), None)
+    return made
+
+
+def _facts(parts: list[tuple[int, wire.Payload]]) -> dict[Any, Any]:
+    """What an executor or the scheduler says of an exception in words."""
+    payload = _part(parts, wire.PART_SUMMARY)
+    facts = value_of(payload) if payload is not None else {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def _summary(
     head: wire.OutcomeHead, parts: list[tuple[int, wire.Payload]], traceback: str
 ) -> errors.IsthmusError:
@@ -254,13 +285,7 @@ def _summary(
         return errors.NotSerializable(head.detail or traceback)
     if wire.REASONS[head.reason] == "limitExceeded":
         return errors.LimitExceeded(head.detail or traceback)
-    payload = _part(parts, wire.PART_SUMMARY)
-    if payload is None and wire.REASONS[head.reason] == "dependencyFailed":
-        # No function raised: what it depends on was lost, refused or out of time.
-        return errors.DependencyFailed(head.detail)
-    facts = value_of(payload) if payload is not None else {}
-    if not isinstance(facts, dict):
-        facts = {}
+    facts = _facts(parts)
     name = str(facts.get("class") or "Exception")
     return errors.RemoteError(name, str(facts.get("message") or head.detail), traceback)
 

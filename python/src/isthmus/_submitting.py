@@ -120,6 +120,8 @@ class Submitter:
                 is_first = not outbox.tasks
                 sequence = outbox.sequence + 1
                 future: Future[T] = Future(engine, sequence, size)
+                if self._link.forwarder is not None:
+                    future._label = number, options
                 self._table[sequence] = future
                 outbox.records.append(
                     _pack_submit(
@@ -210,6 +212,8 @@ class Submitter:
             is_first = not outbox.tasks
             sequence = outbox.sequence + 1
             future: Future[Any] = Future(self._engine, sequence, size)
+            if self._link.forwarder is not None:
+                future._label = number, options
             self._table[sequence] = future
             record = wire.submit(
                 sequence, number, options, kind, payload, dependencies, self._parent(), len(attachments)

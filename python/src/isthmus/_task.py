@@ -6,13 +6,19 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from ._current import get_client
 from ._lowering import Invocation
 from ._pickling import PickledByName
 from .future import Future
 from .options import TaskOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._calls import Held
+    from .options import Options
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,9 +41,21 @@ class TaskFunction(PickledByName, Generic[P, R]):
         """As a method, it is bound like a function."""
         return self if instance is None else types.MethodType(self, instance)
 
-    def options(self, **changes: Any) -> TaskFunction[P, R]:
+    def options(self, **changes: Unpack[Options]) -> TaskFunction[P, R]:
         """The same function with further options; see `Client.options`."""
-        return TaskFunction(self._function, self._task_options.changed(changes))
+        return TaskFunction(self._function, self._task_options.changed({**changes}))
+
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+
+    @overload
+    def submit(self, a: Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
+
+    @overload
+    def submit(self, a: Any, b: Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
+
+    @overload
+    def submit(self, **kwargs: Held) -> Future[R]: ...
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[R]:
         """Submit a call to the current client; see `Client.submit`. Futures stand for their values."""
@@ -145,7 +163,9 @@ def task(function: Callable[P, R], /) -> TaskFunction[P, R]: ...
 
 
 @overload
-def task(function: None = None, /, **options: Any) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
+def task(
+    function: None = None, /, **options: Unpack[Options]
+) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
 
 
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:

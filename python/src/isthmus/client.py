@@ -19,19 +19,24 @@ import cloudpickle
 
 from . import _importing
 from . import _limits as limits
+from ._calls import Calls
 from ._current import enter, leave
 from ._embedded import Cluster
 from ._engine import Engine
+from ._forwarding import Forwarder
 from ._graph import compute, start
 from ._map import map_chunks
+from ._progress import shown
 from ._submitting import Submitter
 from ._task import Node, TaskFunction
 from ._transport import channel_to, check_address, read_keys
-from .future import Future, forked
+from .future import Future, forked, html_table
 from .options import SwiftFunction, TaskOptions
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from .options import Options
 
 T = TypeVar("T")
 
@@ -39,7 +44,7 @@ T = TypeVar("T")
 _INTERRUPTS: Final = (KeyboardInterrupt, asyncio.CancelledError)
 
 
-class TaskView:
+class TaskView(Calls):
     """A client with options of its own; made by `Client.options`, and as cheap as a variable."""
 
     def __init__(self, client: Client, options: TaskOptions) -> None:
@@ -47,37 +52,43 @@ class TaskView:
         self._task_options = options
         self._number = client._submitter.options(options)
 
-    def options(self, **changes: Any) -> TaskView:
+    def options(self, **changes: Unpack[Options]) -> TaskView:
         """A view with further options; those of this view hold unless they are named again."""
-        return TaskView(self._client, self._task_options.changed(changes))
+        return TaskView(self._client, self._task_options.changed({**changes}))
 
-    def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
-        """See `Client.submit`."""
-        submitter = self._client._submitter
-        if type(fn) is TaskFunction:
-            return submitter.submit_task(fn, args, kwargs, self._number)
-        future: Future[T] = submitter.submit(fn, args, kwargs, self._number)
-        self._task_options.limit(future)
-        return future
+    if not TYPE_CHECKING:  # `Calls` says what it takes
 
-    async def submit_async(
-        self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
-    ) -> Future[T]:
-        """See `Client.submit_async`."""
-        if self._client._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
-            return self.submit(fn, *args, **kwargs)
-        return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
+        def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
+            """See `Client.submit`."""
+            submitter = self._client._submitter
+            if type(fn) is TaskFunction:
+                return submitter.submit_task(fn, args, kwargs, self._number)
+            future: Future[T] = submitter.submit(fn, args, kwargs, self._number)
+            self._task_options.limit(future)
+            return future
 
-    def map(
-        self,
-        fn: Callable[..., T] | SwiftFunction,
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> Iterator[T]:
-        """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
-        return map_chunks(self._client, self._task_options, fn, iterables, timeout, chunksize, buffersize)
+        async def submit_async(
+            self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
+        ) -> Future[T]:
+            """See `Client.submit_async`."""
+            if self._client._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
+                return self.submit(fn, *args, **kwargs)
+            return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
+
+        def map(
+            self,
+            fn: Callable[..., T] | SwiftFunction,
+            *iterables: Iterable[Any],
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+            progress: bool | str = False,
+        ) -> Iterator[T]:
+            """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
+            results = map_chunks(
+                self._client, self._task_options, fn, iterables, timeout, chunksize, buffersize
+            )
+            return shown(results, iterables, progress, fn) if progress else results
 
     def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """See `Client.get`. The options hold for each task of the graph."""
@@ -92,7 +103,7 @@ class TaskView:
         return start(client._engine, client._submitter, self._task_options, nodes)
 
 
-class Client(Executor):
+class Client(Calls, Executor):  # type: ignore[misc]
     """Runs Python callables and registered Swift functions on a cluster.
 
     Without an address it starts a cluster of its own on this machine, which ends with the client.
@@ -100,6 +111,7 @@ class Client(Executor):
     Args:
         address: `ipc:///path/scheduler.ipc` or `tcp://host:port` of a running scheduler.
         slots: how many tasks the embedded cluster runs at once. Default: the cores of this process.
+        max_workers: the same, as the standard library calls it.
         keys: for tcp, the file `client.key` that `isthmus keys` made.
         python: the interpreter of the embedded cluster's tasks. Default: the one that runs this.
         swift: an executable whose registered functions the embedded cluster serves.
@@ -107,6 +119,8 @@ class Client(Executor):
             every task of this client fails with `InitializerFailed`.
         initargs: its arguments.
         name: shown in the cluster's listings.
+        forward_output: print here what tasks print, when they end, each line with its task's name in front.
+            What does not fit into a slow terminal is left out, and `future.output` has it.
 
     Raises:
         ClusterError: no cluster could be started or reached, or it does not let this client in.
@@ -117,13 +131,16 @@ class Client(Executor):
         address: str | None = None,
         *,
         slots: int | None = None,
+        max_workers: int | None = None,
         keys: str | os.PathLike[str] | None = None,
         python: str | os.PathLike[str] | None = None,
         swift: str | os.PathLike[str] | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         name: str = "",
+        forward_output: bool = False,
     ) -> None:
+        slots = _slots(slots, max_workers)
         _check_arguments(address, slots, python, swift, initializer, keys)
         cluster: Cluster | None = None
         loaded = read_keys(keys) if keys is not None else None
@@ -141,6 +158,9 @@ class Client(Executor):
             check_address(address, loaded)
             engine = Engine(channel_to(address, loaded), secrets.randbits(64) | 1, _introduction(name))
             submitter = Submitter(engine)
+            if forward_output:
+                engine.link.forwarder = Forwarder(engine.outbox)
+                engine.when_closed(engine.link.forwarder.close)
             if initializer is not None:
                 submitter.set_up(initializer, initargs)
         except BaseException:
@@ -156,56 +176,61 @@ class Client(Executor):
         weakref.finalize(self, engine.abandon).atexit = False
         engine.start()
 
-    def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Have `fn(*args, **kwargs)` called on the cluster; returns its future at once.
+    if not TYPE_CHECKING:  # `Calls` says what it takes
 
-        `fn` may be anything that pickle or cloudpickle can carry, lambdas and closures included, or
-        `swift(name)`. A future of this client among the arguments, at any depth, stands for its value: the
-        task waits for it, and the value does not pass through this process.
+        def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
+            """Have `fn(*args, **kwargs)` called on the cluster; returns its future at once.
 
-        Blocks while the scheduler takes on no more work; in an event loop, `submit_async` does not. An
-        argument that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for
-        arguments beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
-        """
-        if type(fn) is TaskFunction:
-            return self._submitter.submit_task(fn, args, kwargs, 0)
-        return self._submitter.submit(fn, args, kwargs, 0)
+            `fn` may be anything that pickle or cloudpickle can carry, lambdas and closures included, or
+            `swift(name)`. A future of this client among the arguments, at any depth, stands for its value:
+            the task waits for it, and the value does not pass through this process.
 
-    async def submit_async(
-        self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
-    ) -> Future[T]:
-        """`submit` for event loops: the future, once the scheduler takes on the task.
+            Blocks while the scheduler takes on no more work; in an event loop, `submit_async` does not. An
+            argument that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for
+            arguments beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
+            """
+            if type(fn) is TaskFunction:
+                return self._submitter.submit_task(fn, args, kwargs, 0)
+            return self._submitter.submit(fn, args, kwargs, 0)
 
-        Where `submit` would block, this waits without holding up the event loop:
-        `future = await client.submit_async(fn, x)`, then `await future`.
-        """
-        if self._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
-            return self.submit(fn, *args, **kwargs)
-        return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
+        async def submit_async(
+            self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
+        ) -> Future[T]:
+            """`submit` for event loops: the future, once the scheduler takes on the task.
 
-    def map(
-        self,
-        fn: Callable[..., T] | SwiftFunction,
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> Iterator[T]:
-        """Like the built-in `map`, with the calls made on the cluster, many at once.
+            Where `submit` would block, this waits without holding up the event loop:
+            `future = await client.submit_async(fn, x)`, then `await future`.
+            """
+            if self._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
+                return self.submit(fn, *args, **kwargs)
+            return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
 
-        Results come in order. The iterables may be endless: they are read a bounded way ahead of what was
-        taken, some at the call and the others while results are taken. Elements travel in chunks whose size
-        follows the time that they take, or is `chunksize`. The iterator raises `TimeoutError` when a result
-        is not there `timeout` seconds after the call of `map`. At most `buffersize` elements are read ahead,
-        if it is given.
+        def map(
+            self,
+            fn: Callable[..., T] | SwiftFunction,
+            *iterables: Iterable[Any],
+            timeout: float | None = None,
+            chunksize: int | None = None,
+            buffersize: int | None = None,
+            progress: bool | str = False,
+        ) -> Iterator[T]:
+            """Like the built-in `map`, with the calls made on the cluster, many at once.
 
-        When the iterator is dropped before its end, what was not started is cancelled. If no result was ever
-        asked for, all calls are made, in bounded memory. `shutdown`, and so the end of a `with`, has what is
-        left called as well, and the results can be taken after it; except for iterables without a length of
-        which results were taken, as these may be endless, and with `buffersize`: there the iterator raises
-        `RuntimeError` after what was read ahead.
-        """
-        return map_chunks(self, TaskOptions(), fn, iterables, timeout, chunksize, buffersize)
+            Results come in order. The iterables may be endless: they are read a bounded way ahead of what was
+            taken, some at the call and the others while results are taken. Elements travel in chunks whose
+            size follows the time that they take, or is `chunksize`. The iterator raises `TimeoutError` when a
+            result is not there `timeout` seconds after the call of `map`. At most `buffersize` elements are
+            read ahead, if it is given. With `progress`, a bar shows how many results were taken
+            (`pip install 'isthmus[progress]'`); a string is its title.
+
+            When the iterator is dropped before its end, what was not started is cancelled. If no result was
+            ever asked for, all calls are made, in bounded memory. `shutdown`, and so the end of a `with`, has
+            what is left called as well, and the results can be taken after it; except for iterables without a
+            length of which results were taken, as these may be endless, and with `buffersize`: there the
+            iterator raises `RuntimeError` after what was read ahead.
+            """
+            results = map_chunks(self, TaskOptions(), fn, iterables, timeout, chunksize, buffersize)
+            return shown(results, iterables, progress, fn) if progress else results
 
     def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
         """Compute a graph on the cluster, each node as a task, and return the values of `keys`.
@@ -243,7 +268,7 @@ class Client(Executor):
     #: What Dask asks of a client that is given to it as `scheduler=client`.
     asynchronous = False
 
-    def options(self, **options: Any) -> TaskView:
+    def options(self, **options: Unpack[Options]) -> TaskView:
         """A view of this client whose tasks have these options; an unknown one is a `TypeError`.
 
         timeout: seconds that a call may run before it is stopped and ends with `TaskTimeout`.
@@ -263,7 +288,7 @@ class Client(Executor):
         affinity: labels that its worker must have, as {"zone": "a"}; anti_affinity: that it must not have.
         spread: prefer workers that run few tasks of this function.
         """
-        return TaskView(self, TaskOptions().changed(options))
+        return TaskView(self, TaskOptions().changed({**options}))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks, and end the session (and an embedded cluster) when all have ended.
@@ -309,8 +334,28 @@ class Client(Executor):
             f"Client({self.address!r})"
         )
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        facts = {"address": self.address, "control": self.control}
+        facts["unfinished tasks"] = str(len(self._engine.table))
+        title = f"Client {self._engine.session_id:016x}"
+        return html_table(title, {name: fact for name, fact in facts.items() if fact})
+
     def __repr__(self) -> str:
         return f"<Client {self._engine.session_id:016x} of {self.address}>"
+
+
+def _slots(slots: int | None, max_workers: int | None) -> int | None:
+    """One number under two names, with the standard library's words for the second."""
+    if max_workers is None:
+        return slots
+    if slots is not None:
+        raise TypeError("max_workers is another name of slots: give one of them")
+    if isinstance(max_workers, bool) or not isinstance(max_workers, int):
+        raise TypeError(f"max_workers is a number, not {max_workers!r}")
+    if max_workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    return max_workers
 
 
 def _check_arguments(

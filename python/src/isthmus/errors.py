@@ -95,7 +95,11 @@ class TaskModuleNotFound(TaskNotLoadable, ModuleNotFoundError):
 
 
 class DependencyFailed(IsthmusError):
-    """A task that this one depends on did not end with a value."""
+    """A task that this one depends on was lost, refused, out of time or never set up; it raised nothing.
+
+    `__cause__` is the error of the task that failed first, which the message names. If that one raised an
+    exception, this exception is raised for all that depend on it, and no `DependencyFailed`.
+    """
 
 
 class TaskRefused(IsthmusError):

@@ -8,12 +8,13 @@ asks. What else is known of the outcome is decoded when it is looked at.
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 import pickle
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future as _BaseFuture
 from concurrent.futures import InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -67,13 +68,26 @@ def forked() -> None:
 class Future(_BaseFuture[T]):
     """The outcome of one task, when it is there. Made by `Client.submit` only."""
 
-    __slots__ = ("_data", "_engine", "_head", "_limits", "_sequence", "_size", "_stage", "_state", "_sync")
+    __slots__ = (
+        "_data",
+        "_engine",
+        "_head",
+        "_label",
+        "_limits",
+        "_sequence",
+        "_size",
+        "_stage",
+        "_state",
+        "_sync",
+    )
 
     # The base class has ordinary attributes of these names; here they come into being when used.
     _data: Any
     _head: Any
     #: The options `timeout` and `deadline`, for the words of an error; only set if there is one.
     _limits: outcomes.Limits
+    #: Numbers of its function and options; only set where output is forwarded.
+    _label: tuple[int, int]
     _state: str
     _sync: Synchronisation | None
 
@@ -238,9 +252,19 @@ class Future(_BaseFuture[T]):
 
         return dependency, (pickling.dependency_index(self),)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        facts = {"state": self._words()}
+        outcome = self.outcome
+        if outcome is not None:
+            facts |= {"ended with": outcome.status, "ran": f"{outcome.ran:.3g} s"}
+        return html_table(f"Future {self.task_id}", facts)
+
     def __repr__(self) -> str:
-        state = {FINISHED: "finished", RUNNING: "running", PENDING: "pending"}.get(self._state, "cancelled")
-        return f"<Future {self.task_id} {state}>"
+        return f"<Future {self.task_id} {self._words()}>"
+
+    def _words(self) -> str:
+        return {FINISHED: "finished", RUNNING: "running", PENDING: "pending"}.get(self._state, "cancelled")
 
     def __del__(self) -> None:
         # Only an append and a bell: this may run in any thread, at any moment, under any lock.
@@ -345,6 +369,16 @@ class Arrival:
         """Whether the value is there, or an exception."""
         stage = self._future._stage
         return stage not in (NOTHING, LEFT)
+
+
+def html_table(title: str, facts: Mapping[str, object]) -> str:
+    """Names and values as a notebook shows them."""
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
+        for name, value in facts.items()
+    )
+    return f"<b>{html.escape(title)}</b><table>{rows}</table>"
 
 
 def run_callbacks(functions: list[Callable[[Any], object]], future: Any) -> None:

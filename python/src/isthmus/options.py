@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from . import _asking as asking
 from . import _limits as limits
@@ -18,6 +19,30 @@ _MILLISECONDS_MAX: Final = 2**32 - 1
 
 ResultCodec = Literal["pickle", "neutral", "raw"]
 Mode = Literal["process", "thread", "asyncio"]
+
+
+ExceptionName = type[BaseException] | str
+
+
+class Options(TypedDict, total=False):
+    """The options of `Client.options` and `task`, for type checkers; None means: as the cluster does."""
+
+    timeout: float | None
+    deadline: float | None
+    grace: float | None
+    retries: int | None
+    retry_on: ExceptionName | tuple[ExceptionName, ...] | None
+    backoff: float | None
+    backoff_max: float | None
+    idempotent: bool | None
+    name: str | None
+    result: ResultCodec | None
+    priority: int | None
+    mode: Mode | None
+    resources: Mapping[str, float | str] | None
+    affinity: Mapping[str, str] | None
+    anti_affinity: Mapping[str, str] | None
+    spread: bool | None
 
 
 @dataclass(frozen=True)
