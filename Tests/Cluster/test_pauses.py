@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +113,35 @@ def test_every_task_ends_with_its_value(cluster: Cluster, who: str, seconds: flo
             assert "idempotent=False" in str(error)
     eventually(lambda: len(cluster.nodes()) == 2, "both workers are there")
     assert client.submit(tasks.prepared_after, 0.0, 99).result(60) == ("ready", 99)
+
+
+def test_a_client_that_stands_still_has_every_value_afterwards(cluster: Cluster) -> None:
+    cluster.scheduler(*LEASE)
+    cluster.worker(slots=2)
+    program = textwrap.dedent(
+        f"""
+        from isthmus import Client
+        import cluster_tasks as tasks
+        with Client({cluster.address!r}) as client:
+            futures = [client.submit(tasks.sleep_then, 0.01, n) for n in range(60)]
+            print(futures[0].result(), flush=True)
+            print(sum(future.result() for future in futures), flush=True)
+        """
+    )
+    client = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert client.stdout is not None
+    assert client.stdout.readline() == "0\n"
+    stop([client.pid])
+    eventually(lambda: cluster.listing("status")["tasks"]["unfinished"] == 0, "all tasks end")
+    go_on([client.pid])
+    assert client.stdout.readline() == f"{sum(range(60))}\n"
+    assert client.wait(60) == 0
+    client.stdout.close()
 
 
 def test_a_worker_without_a_scheduler_stops_what_runs(cluster: Cluster, tmp_path: Path) -> None:
