@@ -24,11 +24,14 @@ from client_support import HERE, eventually
 from dask._task_spec import Alias, DataNode, Dict, List, Task, TaskRef
 from dask.callbacks import Callback
 from dask.diagnostics import Profiler, ProgressBar
+from dask.order import order
 from dask.utils_test import GetFunctionTestMixin, inc
 
 import isthmus
 from isthmus import Client
 from isthmus._callbacks import Observer
+from isthmus._graph import Plan
+from isthmus._lowering import Graph
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +113,17 @@ def test_arrays() -> None:
     blocks = da.from_array(large, chunks=(250, 500))
     assert blocks.T.sum().compute(scheduler=isthmus.dask_get) == large.sum()
     np.testing.assert_array_equal((blocks + 1).compute(scheduler=isthmus.dask_get), large + 1)
+
+
+def test_graphs_are_submitted_in_dasks_order() -> None:
+    x = da.ones((400, 400), chunks=(40, 40))
+    (collection,) = dask.optimize((x - x.mean(axis=0)).sum())
+    graph = dict(collection.__dask_graph__())
+    plan = Plan(Graph(graph), dask.core.flatten(collection.__dask_keys__()))
+    rank = order(graph)
+    assert [rank[key] for key in plan.order] == sorted(rank[key] for key in plan.order)
+    place = {key: number for number, key in enumerate(plan.order)}
+    assert all(place[used] < place[key] for key in plan.order for used in plan.inputs[key])
 
 
 def test_bags() -> None:
@@ -238,5 +252,6 @@ def test_an_iterator_can_be_read_by_each_node_that_needs_it() -> None:
 
 
 def test_nodes_are_listed_by_the_names_of_their_functions(cluster: Client) -> None:
-    with pytest.raises(TypeError, match=r"cannot pickle '_thread.lock' object \[argument 1 of inc\]"):
+    words = r"cannot pickle '_thread.lock' object \[argument 1 of inc: _thread.lock\]"
+    with pytest.raises(TypeError, match=words):
         cluster.get({"a": (inc, threading.Lock())}, "a")

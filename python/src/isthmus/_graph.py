@@ -1,9 +1,9 @@
 """Graphs that are handed over whole: each node becomes a task of the cluster, in one go.
 
-Nodes are submitted depth first from what was asked for, so that little is waiting to be used, and a bounded
-way ahead of the oldest one that has not ended. The value of a node that only other nodes use is not sent
-here, and is given up in the cluster when the last of them has it. A failure, or an interrupt here, cancels
-whatever has not ended.
+Nodes are submitted depth first from what was asked for, or as Dask orders them, so that little is waiting to
+be used, and a bounded way ahead of the oldest one that has not ended. The value of a node that only other
+nodes use is not sent here, and is given up in the cluster when the last of them has it. A failure, or an
+interrupt here, cancels whatever has not ended.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Plan:
             if key not in graph:
                 raise KeyError(key)
             self._visit(key)
+        if 0 < len(self.order) <= limits.ORDERED_NODES_MAX:
+            self.order = graph.ordered(self.order)
         #: The values that are sent here: those asked for, and those of which they are other names.
         self.gathered: set[Any] = set()
         for key in self.wanted:

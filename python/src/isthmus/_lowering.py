@@ -44,6 +44,21 @@ class Graph:
         self._collect(self._nodes[key], found)
         return list(found)
 
+    def ordered(self, keys: list[Any]) -> list[Any]:
+        """These nodes, of which each comes after its inputs, in the order that Dask would run them in.
+
+        That is for graphs of Dask's objects: what plain dicts mean does not depend on what is imported.
+        """
+        dask, order = self._dask, sys.modules.get("dask.order")
+        if dask is None or order is None or not isinstance(self._nodes[keys[0]], dask.GraphNode):
+            return keys
+        try:
+            rank = order.order({key: self._nodes[key] for key in keys})
+        except Exception:
+            # What it cannot read is run all the same, in the order that is known.
+            return keys
+        return sorted(keys, key=rank.__getitem__)
+
     def alias(self, key: Any) -> Any | None:
         """The key of the node whose value is the value of this one, if it is only another name."""
         node = self._nodes[key]

@@ -125,6 +125,10 @@ class Nodes:
         """The nodes whose values this one uses."""
         return key.inputs
 
+    def ordered(self, keys: list[Node[Any]]) -> list[Node[Any]]:
+        """The order that was found is kept."""
+        return keys
+
     def alias(self, key: Node[Any]) -> None:
         """No node is another name of one."""
 
