@@ -24,9 +24,8 @@ _ITS_PROCESSES = "looks into the pool's own processes"
 
 #: Tests that speak of something else than what a cluster's client promises.
 NOT_APPLICABLE = {
-    "test_max_workers_negative": "the parameter is called slots; test_embedded.py checks it",
-    "test_interpreter_shutdown": "what a task writes is found at its future; see test_embedded.py",
-    "test_hang_gh83386": "the same; see test_embedded.py",
+    "test_interpreter_shutdown": "what tasks write is at their futures, or is tagged: test_watching.py",
+    "test_hang_gh83386": "the same",
     "test_hang_gh94440": "is about the fork of a pool",
     "test_killed_child": f"{_ITS_PROCESSES}; an executor that dies ends its task and no other",
     "test_saturation": _ITS_PROCESSES,
@@ -64,7 +63,7 @@ def modules() -> list[Any]:
 
 def client(max_workers: int, mp_context: object = None, **arguments: Any) -> Client:
     """What the mixins use as `executor_type`."""
-    return Client(slots=max_workers, **arguments)
+    return Client(max_workers=max_workers, **arguments)
 
 
 def run_program(run: Any, flag: str, text: str) -> Any:
