@@ -41,7 +41,7 @@ extension Scheduler {
             counters.repeated += 1
             requeue(task, now: now)
         case .lose:
-            lose(task, now: now, into: &actions)
+            lose(task, .unblamed, with: report.worker, now: now, into: &actions)
         }
         announce(now: now, into: &actions)
         return sequel == .commit ? .committed : .dropped

@@ -67,8 +67,11 @@ extension Scheduler {
 
     private func reach(_ task: TaskRecord, weight: UInt32) -> Reach {
         // What a lost worker held ahead would count as maybe started, so a task that must not start twice is
-        // not held ahead.
-        if weight >= Estimates.weightOfLong || !task.flags.contains(.idempotent) { return .freeSlot }
+        // not held ahead. One that is suspected of having killed its worker is not held ahead either: then it
+        // is known for certain whether it runs when the next one dies.
+        if weight >= Estimates.weightOfLong || !task.flags.contains(.idempotent) || task.losses.isSuspect {
+            return .freeSlot
+        }
         let own = ReadyQueues.level(task.priority)
         if sessions[task.session].held > 0, heldOfLevel[own] > 0 { return .ahead }
         for held in heldOfLevel[(own + 1)...] where held > 0 { return .ahead }

@@ -149,18 +149,23 @@ extension Scheduler {
     }
 
     /// Its attempt left for a worker that will not report on it. It may have run.
-    mutating func lose(_ task: UInt32, now: Instant, into actions: inout [Action]) {
+    mutating func lose(
+        _ task: UInt32, _ loss: Loss, with worker: WorkerSlot, now: Instant, into actions: inout [Action]
+    ) {
         let row = tasks[task]
         if !row.flags.isDisjoint(with: .unwanted) {
-            concludeUnwanted(task, now: now, into: &actions)
-        } else if !row.flags.contains(.idempotent) {
+            return concludeUnwanted(task, now: now, into: &actions)
+        }
+        if !row.flags.contains(.idempotent) {
             conclude(task, .lost, .notIdempotent, now: now, into: &actions)
-        } else if row.losses >= Limits.workerLossesMax {
-            conclude(task, .lost, .workerLost, now: now, into: &actions)
-        } else {
-            tasks[task].losses += 1
+            return
+        }
+        if loss == .blamed { actions.append(.blame(tasks.slot(task), worker)) }
+        if tasks[task].losses.count(loss) {
             counters.repeated += 1
             requeue(task, now: now)
+        } else {
+            conclude(task, .lost, .workerLost, now: now, into: &actions)
         }
     }
 

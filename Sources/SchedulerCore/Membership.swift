@@ -52,21 +52,26 @@ extension Scheduler {
     }
 
     /// The worker is lost, or said goodbye: what it held runs elsewhere, or ends. O(what it held).
-    package mutating func closeWorker(_ slot: WorkerSlot, now: Instant, into actions: inout [Action]) {
+    package mutating func closeWorker(
+        _ slot: WorkerSlot, _ farewell: Farewell, now: Instant, into actions: inout [Action]
+    ) {
         guard workers.isCurrent(slot) else { return }
         let worker = slot.index
         startDraining(slot)
         heldValues.lose(worker)
+        // As many are known to run as can: what is not known to was held ahead.
+        let isFull = workers[worker].started >= workers[worker].slots
         // From the newest to the oldest, so that the oldest ends up in front.
         while workers[worker].held.tail != .none {
             let task = workers[worker].held.tail
             let hadLeft = tasks[task].phase.name == .assigned
+            let mayRun = tasks[task].flags.contains(.started) || !isFull
             unhold(task)
             if !isOpen(task) {
                 // Nobody waits for it; its row goes with its session.
                 tasks.enter(.ready(since: now), task)
             } else if hadLeft {
-                lose(task, now: now, into: &actions)
+                lose(task, mayRun ? farewell.loss : .none, with: slot, now: now, into: &actions)
             } else {
                 requeue(task, now: now)
             }

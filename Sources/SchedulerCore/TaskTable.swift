@@ -80,7 +80,7 @@ struct TaskRecord: BitwiseCopyable {
     var policy: UInt32
     var flags: TaskFlags
     var retriesLeft: UInt16
-    var losses: UInt8
+    var losses: Losses
     var crashes: UInt8
     var steals: UInt8
     var priority: Int8
@@ -204,7 +204,7 @@ extension TaskRecord {
             phase: .vacant(next: .none), sequence: 0, submitted: .origin, generation: 0, session: .none,
             function: 0, requirement: 0, attempt: 0, lane: .none, next: .none, previous: .none,
             nextOfSession: .none, previousOfSession: .none, consumers: .none, producers: .none, source: .none,
-            policy: .none, flags: [], retriesLeft: 0, losses: 0, crashes: 0, steals: 0, priority: 0)
+            policy: .none, flags: [], retriesLeft: 0, losses: Losses(), crashes: 0, steals: 0, priority: 0)
     }
 }
 

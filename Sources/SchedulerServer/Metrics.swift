@@ -46,6 +46,7 @@ struct SchedulerMeters {
     private let dependencyBytesSent = Counter(label: "isthmus_dependency_bytes_sent_total")
     private let dependencyBytesSaved = Counter(label: "isthmus_dependency_bytes_saved_total")
     private let waitingTasks = Gauge(label: "isthmus_tasks_unfinished")
+    private let outputBytesKept = Gauge(label: "isthmus_output_bytes_kept")
     private let workers = Gauge(label: "isthmus_workers")
     private let clients = Gauge(label: "isthmus_clients")
 
@@ -61,7 +62,8 @@ struct SchedulerMeters {
     func isDue(_ now: Instant) -> Bool { isBehind && now >= next }
 
     mutating func report(
-        _ total: SchedulerCounters, unfinished: Int, workers: Int, clients: Int, now: Instant
+        _ total: SchedulerCounters, unfinished: Int, outputBytesKept: Int, workers: Int, clients: Int,
+        now: Instant
     ) {
         next = now + Self.interval
         isBehind = false
@@ -83,6 +85,7 @@ struct SchedulerMeters {
         dependencyBytesSent.increment(by: total.dependencyBytesSent &- reported.dependencyBytesSent)
         dependencyBytesSaved.increment(by: total.dependencyBytesSaved &- reported.dependencyBytesSaved)
         waitingTasks.record(unfinished)
+        self.outputBytesKept.record(outputBytesKept)
         self.workers.record(workers)
         self.clients.record(clients)
         reported = total
@@ -128,7 +131,7 @@ extension SchedulerLoop {
         let status = core.status()
         meters.report(
             total, unfinished: status.waiting + status.delayed + status.ready + status.held,
-            workers: peers.workerCount,
+            outputBytesKept: outputs.bytes, workers: peers.workerCount,
             clients: peers.clientCount, now: now)
         let counts = taskCounts()
         publish(.progress(counts, total))

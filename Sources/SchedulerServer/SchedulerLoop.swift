@@ -36,6 +36,8 @@ struct SchedulerLoop: ~Copyable {
     var functions = FunctionTable()
     var requirements = RequirementTable()
     var outputs = OutputHistory()
+    /// Names of workers that died while a task ran there, or may have; `Limits.workerLossesMax` per task.
+    var blames: [TaskID: [String]] = [:]
     /// Peers with lists to send at the end of the turn.
     var dirtyClients: [ClientPeer] = []
     var dirtyWorkers: [WorkerPeer] = []
@@ -147,9 +149,11 @@ struct SchedulerLoop: ~Copyable {
         case .unblocked(let handle):
             if case .client(let client) = peers[handle] { deliverDeferred(client) }
         case .lost(let handle):
-            leave(handle, lost: true)
+            leave(handle, .silent)
+        case .gone(let handle):
+            leave(handle, .gone)
         case .closed(let handle):
-            leave(handle, lost: false)
+            leave(handle, .closed)
         }
     }
 }

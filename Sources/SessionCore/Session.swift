@@ -121,7 +121,7 @@ package struct Session: ~Copyable {
         case .greeting(let deadline):
             if now >= deadline { retreat(now, &actions) }
         case .detached:
-            if now >= lastHeard + policy.lease { end(.lost, &actions) }
+            if now >= lastHeard + policy.lease { end(.gone, &actions) }
         case .established:
             if now >= lastHeard + policy.lease {
                 switch side {

@@ -72,8 +72,11 @@ package enum SessionFault: Hashable, Sendable, BitwiseCopyable {
 package enum SessionEnding: Hashable, Sendable, BitwiseCopyable {
     /// One side said goodbye.
     case closed
-    /// The peer was silent for longer than its lease.
+    /// The peer was silent for longer than its lease, over a connection that stands: it is paused, its
+    /// machine is gone, or the network between is.
     case lost
+    /// Its connection was closed, as when a process dies, and it did not come back within its lease.
+    case gone
     /// The peer turned the session away, or this side did.
     case refused
     /// The peer does not know what it had acknowledged: it is not the one it was.

@@ -125,6 +125,7 @@ extension Acceptor {
         guard entry.isAnnounced else { return }
         switch ending {
         case .closed: events.append(.closed(entry.handle))
+        case .gone: events.append(.gone(entry.handle))
         case .lost, .refused, .forgotten, .malformed: events.append(.lost(entry.handle))
         }
     }

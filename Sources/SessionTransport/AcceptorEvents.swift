@@ -42,6 +42,8 @@ package enum AcceptorEvent {
     case unblocked(SessionHandle)
     /// Silent for longer than its lease, or it broke the protocol. The handle is void.
     case lost(SessionHandle)
+    /// Its connection was closed without a goodbye, and it did not come back. The handle is void.
+    case gone(SessionHandle)
     /// It said goodbye. The handle is void.
     case closed(SessionHandle)
 }

@@ -297,7 +297,7 @@ package final class Connector {
             let unexplained = Refusal(
                 code: "version", field: "version", message: "the scheduler speaks another protocol version")
             events.append(.refused(refusal ?? unexplained))
-        case .forgotten, .lost:
+        case .forgotten, .lost, .gone:
             let message = "the scheduler does not know this session any more; start a new one"
             events.append(.refused(Refusal(code: "session", field: "session", message: message)))
         case .malformed:

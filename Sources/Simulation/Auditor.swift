@@ -31,6 +31,9 @@ final class Auditor {
         var exceptions = 0
         var crashes = 0
         var losses = 0
+        /// Workers that died while it ran there for certain, and while it may have.
+        var deaths = 0
+        var possibleDeaths = 0
         var runs = 0
         /// Executors that died with it, or may have been about to begin with it.
         var runsVanished = 0
@@ -58,6 +61,9 @@ final class Auditor {
         let node: Int
         let offer: WorkerOffer
         var held = 0
+        /// Tasks that the worker said it runs.
+        var started = 0
+        var hasDied = false
         /// The scheduler gives it tasks.
         var takesTasks = true
         var isGone = false
@@ -165,8 +171,9 @@ final class Auditor {
         presence.went(worker.node, at: world.now)
     }
 
-    func left(_ session: SessionID) {
+    func left(_ session: SessionID, hasDied: Bool) {
         drained(session)
+        workers[session]?.hasDied = hasDied
         workers[session]?.isGone = true
     }
 

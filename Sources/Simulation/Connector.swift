@@ -75,8 +75,8 @@ final class Connector {
     }
 
     /// Its process is gone. With its machine, nobody is told.
-    func vanish(world: World) {
-        if let connection, world.random.happens(500) { world.network.close(connection) }
+    func vanish(closing: Bool = false, world: World) {
+        if let connection, closing || world.random.happens(500) { world.network.close(connection) }
         connection = nil
     }
 

@@ -19,6 +19,8 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
     // Of executors.
     case executorCrash, executorHang, executorStartFailure, executorBroken, memoryExceeded, poisonTask
     case executorPause
+    /// A task that kills its worker.
+    case poisonForWorkers
     /// A process that holds much memory is gone only some time after it was killed.
     case slowDeath
     // Of the store.
@@ -42,7 +44,7 @@ enum Fault: UInt8, CaseIterable, BitwiseCopyable {
         case .executorHang: 5
         case .executorStartFailure: 150
         case .executorBroken, .memoryExceeded: 100
-        case .poisonTask: 60
+        case .poisonTask, .poisonForWorkers: 60
         case .slowDeath: 500
         case .slowStore: 1_000
         }

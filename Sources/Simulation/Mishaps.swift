@@ -53,7 +53,8 @@ extension World {
             note(nil, at: worker.index) { "\(fault) at worker \(worker.index)" }
             worker.mishap(isMemory: fault == .memoryExceeded, at: place)
         case .loss, .delay, .reordering, .duplication, .clockSkew, .executorCrash, .executorHang,
-            .executorStartFailure, .poisonTask, .slowDeath, .slowStore:
+            .executorStartFailure, .poisonTask, .slowDeath,
+            .poisonForWorkers, .slowStore:
             preconditionFailure("not a mishap of a node")
         }
     }

@@ -19,7 +19,7 @@ extension Auditor {
             case .recordDispatched: task.dispatchesStored += 1
             case .recordEnded: task.isEndStored = true
             case .accept, .assign, .retract, .stop, .conclude, .deliver, .notifyStarted, .forget,
-                .dropValue, .forgetSession, .drain:
+                .dropValue, .blame, .forgetSession, .drain:
                 preconditionFailure("not an entry of the store")
             }
         }
@@ -42,6 +42,7 @@ extension Auditor {
     func startArrived(_ attempt: AttemptID, from worker: SessionID) {
         _ = update(attempt.task) { task in
             guard isCurrent(attempt, of: task, at: worker) else { return }
+            if !task.startReported { self.worker(worker)?.started += 1 }
             task.startReported = true
             if task.cancel == .weak { task.cancel = .none }
         }
@@ -90,7 +91,8 @@ extension Auditor {
         if task.cancel != .none { complain("an attempt leaves after the task was cancelled", id) }
         if task.exceptions > task.spec.retries { complain("it raised and is retried too often", id) }
         if task.crashes > Limits.executorCrashesMax { complain("a poison task is run again", id) }
-        if task.losses > Limits.workerLossesMax { complain("it was lost too often and is run again", id) }
+        if task.deaths >= Limits.workerLossesMax { complain("it killed its workers and is run again", id) }
+        if task.losses > Limits.workerAbsencesMax { complain("it was lost too often and is run again", id) }
         // A dispatch that was being recorded leaves as soon as it is, also in the turn that finds the
         // deadline past.
         let instant = task.spec.isIdempotent ? world.now : world.scheduler.turnBefore
@@ -163,7 +165,13 @@ extension Auditor {
     private func settleLoss(_ task: inout Task) {
         guard let holder = task.holder, holder.isGone else { return }
         task.holder = nil
-        task.losses += 1
+        guard holder.hasDied else {
+            task.losses += 1
+            return
+        }
+        // What is not known to run was held ahead if as many as can are known to.
+        if task.startReported { task.deaths += 1 }
+        if task.startReported || holder.started < holder.offer.slots { task.possibleDeaths += 1 }
     }
 
     func returnArrived(_ attempt: AttemptID, from session: SessionID) {
@@ -173,6 +181,7 @@ extension Auditor {
             worker(session)?.held -= 1
             task.holder = nil
             task.mayHaveStarted = false
+            if task.startReported { worker(session)?.started -= 1 }
             task.startReported = false
             if task.cancel != .none { task.due = (.cancelled, attempt.number) }
             world.referee?.returned(attempt.task)
@@ -185,6 +194,7 @@ extension Auditor {
         _ = update(attempt.task) { task in
             guard isCurrent(attempt, of: task, at: session) else { return }
             worker(session)?.held -= 1
+            if task.startReported { worker(session)?.started -= 1 }
             task.holder = nil
             if let value = report.value, value != Token(of: attempt) {
                 complain("a report has a value that its attempt did not make", attempt.task)
@@ -221,7 +231,7 @@ extension Auditor {
             return isOwedMore && task.crashes <= Limits.executorCrashesMax ? nil : .lost
         case (.lost, .workerLost):
             if task.cancel != .none { return .cancelled }
-            return isOwedMore && task.losses <= Limits.workerLossesMax ? nil : .lost
+            return isOwedMore && task.losses <= Limits.workerAbsencesMax ? nil : .lost
         case _:
             return report.status
         }
@@ -266,9 +276,13 @@ extension Auditor {
         case (.cancelled, .dependencyFailed), (.exception, .dependencyFailed):
             break
         case (.lost, .notIdempotent):
-            if task.spec.isIdempotent || task.losses == 0 { complain("a task is lost for no reason", id) }
+            if task.spec.isIdempotent || task.losses + task.possibleDeaths == 0 {
+                complain("a task is lost for no reason", id)
+            }
         case (.lost, .workerLost):
-            if task.losses <= Limits.workerLossesMax { complain("a task was given up too early", id) }
+            if task.possibleDeaths < Limits.workerLossesMax, task.losses <= Limits.workerAbsencesMax {
+                complain("a task was given up too early", id)
+            }
         case (.refused, .unservable):
             if !task.isUnservable { complain("a task is refused that could be served", id) }
         case (.refused, .limitExceeded):
@@ -301,7 +315,7 @@ extension Auditor {
 
     /// The scheduler declared a session lost.
     func lost(_ session: SessionID, node: Int, silentFor silence: Interval) {
-        let lease = world.isWorker(node) ? world.setting.workerLease : Limits.clientLease
+        let lease = world.isWorker(node) ? world.setting.workerLease : world.setting.clientLease
         if silence.nanoseconds < lease.nanoseconds * 8 / 10 {
             complain("node \(node) is declared lost after \(silence.nanoseconds / 1_000_000) ms", nil)
         }

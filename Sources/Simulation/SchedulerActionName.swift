@@ -3,7 +3,7 @@ import SchedulerCore
 /// The cases of the scheduler core's `Action` and of its store entries.
 enum SchedulerActionName: UInt8, CaseIterable {
     case recordSubmitted, recordDispatched, recordEnded, accept, assign, retract, stop, conclude, deliver
-    case notifyStarted, forget, dropValue, forgetSession, drain
+    case notifyStarted, forget, dropValue, blame, forgetSession, drain
 
     init(_ action: Action) {
         switch action {
@@ -19,6 +19,7 @@ enum SchedulerActionName: UInt8, CaseIterable {
         case .notifyStarted: self = .notifyStarted
         case .forget: self = .forget
         case .dropValue: self = .dropValue
+        case .blame: self = .blame
         case .forgetSession: self = .forgetSession
         case .drain: self = .drain
         }

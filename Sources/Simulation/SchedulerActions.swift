@@ -40,6 +40,9 @@ extension SchedulerNode {
         case .dropValue(let task, let slot):
             guard let row = slab[task], let worker = worker(slot) else { return }
             forgetValue(of: row.id, on: worker)
+        case .blame(let task, _):
+            guard let row = slab[task] else { return }
+            world.note(row.id) { "scheduler: it may be why its worker is gone" }
         case .forgetSession(let worker, let session):
             self.worker(worker)?.introduced[session] = nil
             send(.forgetSession(session), last: false, to: worker)

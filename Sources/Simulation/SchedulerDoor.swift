@@ -48,7 +48,7 @@ extension SchedulerNode {
         }
         let node = world.network.connections[connection].node
         var policy = policy
-        policy.lease = world.isWorker(node) ? world.setting.workerLease : Limits.clientLease
+        policy.lease = world.isWorker(node) ? world.setting.workerLease : world.setting.clientLease
         let link = Link(Session(session, side: .accepting, epoch: Epoch(1), policy: policy, now: now))
         let entry = SchedulerEntry(session, node: node, link: link)
         entry.lastArrival = world.now
@@ -139,7 +139,9 @@ extension SchedulerNode {
     private func leave(_ entry: SchedulerEntry, _ ending: SessionEnding, _ now: Instant) {
         entry.link.forgetFrames()
         let silence = world.now - entry.lastArrival
-        if ending == .lost { world.auditor.lost(entry.session, node: entry.node, silentFor: silence) }
+        if ending == .lost || ending == .gone {
+            world.auditor.lost(entry.session, node: entry.node, silentFor: silence)
+        }
         remove(entry)
         // What was asked for before names rows of the core that are about to be used again.
         settle(now)
@@ -153,8 +155,9 @@ extension SchedulerNode {
             clients[Int(slot.index)] = nil
         case .worker(let slot):
             world.note(nil, at: entry.node) { "scheduler: worker \(entry.node) (\(entry.session)) \(ending)" }
-            world.auditor.left(entry.session)
-            core.closeWorker(slot, now: now, into: &actions)
+            let farewell: Farewell = ending == .gone ? .gone : ending == .closed ? .closed : .silent
+            world.auditor.left(entry.session, hasDied: ending == .gone)
+            core.closeWorker(slot, farewell, now: now, into: &actions)
             runActions(now)
             workers[Int(slot.index)] = nil
         }

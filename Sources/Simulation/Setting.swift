@@ -31,8 +31,9 @@ struct Setting {
     /// Of functions, by number.
     let durations: [Interval]
     var policy = SessionPolicy()
-    /// Of workers; short ones, so that many pauses are longer.
+    /// Short ones as well, so that many pauses and partitions are longer.
     let workerLease: Interval
+    let clientLease: Interval
     /// How long a worker without its scheduler lets run what runs.
     let giveUpAfter: Interval
     /// Steps in which the scheduler drops what a closed session had.
@@ -57,10 +58,12 @@ struct Setting {
         let scales: [Int64] = [20, 200, 1_500, 12_000, 80_000, 400_000]
         durations = (0..<Workload.functions).map { _ in .microseconds(random.element(of: scales)) }
         dropsPerTurnMax = random.element(of: [1, 7, Limits.dropsPerTurnMax])
-        workerLease = random.element(of: [Limits.workerLease, .milliseconds(800), .milliseconds(150)])
+        workerLease = random.element(of: [Limits.workerLease, .milliseconds(1_000), .milliseconds(300)])
+        clientLease = random.element(of: [Limits.clientLease, .milliseconds(900), .milliseconds(300)])
         giveUpAfter = random.element(of: [.milliseconds(100), .seconds(3), Limits.giveUpAfter])
         heldValuesBytesMax = random.element(of: [1_000_000, 8_000_000, Limits.heldValuesBytesMax])
-        policy.heartbeat = min(policy.heartbeat, Interval(nanoseconds: workerLease.nanoseconds / 5))
+        let shortest = min(workerLease, clientLease).nanoseconds / 3
+        policy.heartbeat = min(policy.heartbeat, Interval(nanoseconds: shortest))
         if has(.smallWindows) {
             policy.unacknowledgedFramesMax = random.element(of: [2, 5, 20])
             policy.acknowledgeFrames = random.element(of: [1, 4])

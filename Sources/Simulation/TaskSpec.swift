@@ -9,6 +9,8 @@ struct TaskSpec: BitwiseCopyable {
         case raises(times: Int)
         /// Kills its executor in the first so many runs.
         case kills(times: Int)
+        /// Kills its worker in the first so many runs.
+        case killsWorker(times: Int)
         /// Its value cannot be pickled, however often it is tried.
         case notSerializable
     }

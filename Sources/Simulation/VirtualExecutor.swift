@@ -259,11 +259,14 @@ final class VirtualExecutor {
         case .kills(let times) where ordinal <= times:
             world.coverage.count(.poisonTask)
             die()
+        case .killsWorker(let times) where ordinal <= times:
+            world.coverage.count(.poisonForWorkers)
+            worker.crash(closing: true)
         case .raises(let times) where ordinal <= times:
             finish(.exception, .none, value: nil)
         case .notSerializable:
             finish(.exception, .notSerializable, value: nil)
-        case .value, .raises, .kills:
+        case .value, .raises, .kills, .killsWorker:
             let value = Token(of: running.attempt)
             finish(.value, .none, value: value, codec: running.spec.codec)
         }

@@ -82,9 +82,10 @@ final class WorkerNode: Node {
     }
 
     /// The process is gone, with everything in it.
-    func crash() {
+    /// - closing: the machine lives, and closes its connection.
+    func crash(closing: Bool = false) {
         guard isRunning else { return }
-        connector?.vanish(world: world)
+        connector?.vanish(closing: closing, world: world)
         end()
     }
 

@@ -23,6 +23,9 @@ enum Workload {
         if random.happens(faults.share(.poisonTask)) {
             spec.behaviour = .kills(times: random.element(of: [1, 2, 3, 1_000]))
         }
+        if random.happens(faults.share(.poisonForWorkers)) {
+            spec.behaviour = .killsWorker(times: random.element(of: [1, 2, 3, 1_000]))
+        }
         if setting.has(.retries) { spec.retries = UInt16(random.element(of: [0, 1, 3])) }
         if setting.has(.retries), random.happens(100) { spec.isRetryable = false }
         if setting.has(.backoff) {

@@ -120,8 +120,10 @@ package enum Limits {
 
     /// An attempt lost with its executor is repeated this often, then the task is quarantined as poison.
     package static let executorCrashesMax = 2
-    /// An attempt lost with its worker is repeated without blame, but not for ever.
-    package static let workerLossesMax = 20
+    /// A task that ran on so many workers when they died, or may have, is not given to another one.
+    package static let workerLossesMax = 3
+    /// An attempt lost because its worker was silent for too long is repeated without blame, not for ever.
+    package static let workerAbsencesMax = 20
     /// Longest delay between two attempts when the task names none: a service that is down for long is asked
     /// twice a minute.
     package static let backoffMax = Interval.seconds(30)

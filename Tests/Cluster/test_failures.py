@@ -14,6 +14,8 @@ import cluster_tasks as tasks
 import pytest
 from cluster_kit import Cluster, children_of, descendants_of, eventually, is_alive, resident_bytes
 
+from isthmus.errors import WorkerLost
+
 
 def test_a_segfault_costs_its_own_task_only(cluster: Cluster) -> None:
     cluster.scheduler()
@@ -97,6 +99,26 @@ def test_a_killed_workers_tasks_run_elsewhere(cluster: Cluster, tmp_path: Path) 
     gate.touch()
     assert [future.result(60) for future in futures] == list(range(20))
     eventually(lambda: not any(is_alive(pid) for pid in executors), "no orphan executor is left")
+
+
+def test_a_task_that_kills_its_workers_is_given_to_three(cluster: Cluster, tmp_path: Path) -> None:
+    """What waits behind it, and what comes later, is not to blame."""
+    cluster.scheduler("--worker-lease", "0.5")
+    names = [f"worker-{number}" for number in range(4)]
+    for name in names:
+        cluster.worker(name=name, slots=1)
+        cluster.expected_dead.add(name)
+    trace = tmp_path / "trace"
+    client = cluster.client()
+    killer = client.submit(tasks.kill_own_worker, str(trace))
+    others = [client.submit(tasks.double, n) for n in range(200)]
+    with pytest.raises(WorkerLost, match="3 workers") as caught:
+        killer.result(60)
+    assert trace.stat().st_size == len("x\n") * 3
+    dead = [name for name in names if cluster.processes[name].poll() is not None]
+    assert len(dead) == 3
+    assert all(name in str(caught.value) for name in dead)
+    assert [future.result(60) for future in others] == [2 * n for n in range(200)]
 
 
 def test_grandchildren_die_with_a_killed_worker(cluster: Cluster, tmp_path: Path) -> None:

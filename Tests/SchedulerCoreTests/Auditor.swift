@@ -12,6 +12,8 @@ struct Auditor {
         var exceptions = 0
         var crashes = 0
         var losses = 0
+        /// The same, with workers that died.
+        var deaths = 0
         /// A cancel was asked, of whatever kind: attempts need not be repeated.
         var isUnwanted = false
         var recordNumber: UInt64 = 0
@@ -88,12 +90,12 @@ struct Auditor {
     mutating func defined(_ requirement: UInt32, _ demand: Demand) { demands[requirement] = demand }
     mutating func drained(_ worker: WorkerSlot) { draining.insert(worker) }
 
-    mutating func closed(_ worker: WorkerSlot) {
+    mutating func closed(_ worker: WorkerSlot, _ farewell: Farewell) {
         openWorkers[worker] = nil
         values.lost(worker)
         for slot in slots where tasks[slot]?.holder == worker {
             tasks[slot]?.holder = nil
-            tasks[slot]?.losses += 1
+            if farewell == .gone { tasks[slot]?.deaths += 1 } else { tasks[slot]?.losses += 1 }
         }
     }
 
@@ -174,8 +176,10 @@ struct Auditor {
             assigned(slot, attempt, worker)
         case .conclude(let slot, let status, let reason, let cause):
             if tasks[slot] == nil, let source { adopt(slot, conversionOf: source) }
-            if reason == .workerLost, let record = tasks[slot], record.losses <= Limits.workerLossesMax {
-                complain("\(record.id) was given up after \(record.losses) losses")
+            if reason == .workerLost, let record = tasks[slot], record.deaths < Limits.workerLossesMax,
+                record.losses <= Limits.workerAbsencesMax
+            {
+                complain("\(record.id) was given up after \(record.deaths) deaths, \(record.losses) losses")
             }
             if reason == .notIdempotent, tasks[slot]?.isIdempotent == true {
                 complain("\(name(slot)) was given up, and may be started again")
@@ -206,6 +210,8 @@ struct Auditor {
             values.dropped(slot, on: worker)
         case .forgetSession(let worker, let session):
             values.forget(slots.filter { tasks[$0]?.id.session == session }, on: worker)
+        case .blame(let slot, _):
+            if tasks[slot]?.deaths == 0 { complain("\(name(slot)) is blamed for what it survived") }
         case .drain:
             break
         }

@@ -265,8 +265,9 @@ extension RandomDriver {
     private mutating func loseWorker() {
         guard !workers.isEmpty else { return }
         let worker = workers.remove(at: random.below(workers.count))
-        auditor.closed(worker.slot)
-        scheduler.closeWorker(worker.slot, now: now, into: &actions)
+        let farewell: Farewell = random.percent(50) ? .gone : random.percent(50) ? .silent : .closed
+        auditor.closed(worker.slot, farewell)
+        scheduler.closeWorker(worker.slot, farewell, now: now, into: &actions)
     }
 
     private mutating func drainWorker() {
@@ -390,7 +391,7 @@ extension RandomDriver {
         case .forgetSession(let worker, let session):
             let records = auditor.tasks
             change(worker) { $0.removeAll { records[$0.task]?.id.session == session } }
-        case .record, .accept, .deliver, .notifyStarted, .forget, .drain, .dropValue:
+        case .record, .accept, .deliver, .notifyStarted, .forget, .drain, .dropValue, .blame:
             break
         }
         auditor.saw(action, conversionOf: source)

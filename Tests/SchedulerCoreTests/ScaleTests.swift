@@ -43,7 +43,7 @@ import Testing
                             codec: .pickle, ranMicroseconds: 5)
                         #expect(scheduler.finish(report, now: .origin, into: &actions) == .committed)
                     case .accept, .retract, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain,
-                        .dropValue:
+                        .dropValue, .blame:
                         break
                     }
                 }

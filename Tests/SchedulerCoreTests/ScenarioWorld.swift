@@ -119,7 +119,8 @@ struct ScenarioWorld: ~Copyable {
         case "extend":
             scheduler.extendWorker(try worker(name), provides: requirement(try command.argument(1)))
         case "lose":
-            scheduler.closeWorker(try worker(name), now: now, into: &actions)
+            let farewell: Farewell = command.has("gone") ? .gone : command.has("closed") ? .closed : .silent
+            scheduler.closeWorker(try worker(name), farewell, now: now, into: &actions)
         case "drain":
             scheduler.drainWorker(try worker(name), into: &actions)
         default:
@@ -357,6 +358,7 @@ extension ScenarioWorld {
         case .notifyStarted(let task): return "notify started \(name(task))"
         case .forget(let task): return "forget \(name(task))"
         case .dropValue(let task, let worker): return "drop value \(name(task)) on \(name(worker))"
+        case .blame(let task, let worker): return "blame \(name(task)) for \(name(worker))"
         case .forgetSession(let worker, let session):
             return "forget session \(names[session] ?? "?") on \(name(worker))"
         case .drain(let worker): return "drain \(name(worker))"

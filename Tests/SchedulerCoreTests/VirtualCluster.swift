@@ -175,7 +175,8 @@ struct VirtualCluster: ~Copyable {
             guard let session = scheduler.session(id.session) else { return }
             scheduler.absorb(
                 .released(session, first: id.sequence, count: 1), now: now, into: &actions)
-        case .accept, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain, .dropValue:
+        case .accept, .stop, .conclude, .notifyStarted, .forget, .forgetSession, .drain, .dropValue,
+            .blame:
             break
         }
     }

@@ -40,7 +40,7 @@ final class Harness {
             case .received(let handle, let frame): received.append((handle, frame))
             case .resumed(let handle): resumed.append(handle)
             case .unblocked: break
-            case .lost(let handle): lost.append(handle)
+            case .lost(let handle), .gone(let handle): lost.append(handle)
             case .closed(let handle): closed.append(handle)
             }
         }

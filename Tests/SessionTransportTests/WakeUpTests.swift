@@ -35,7 +35,7 @@ import ZeroMQ
                 case .opened(let handle, _): acceptor.welcome(handle, fields: [], now: now)
                 case .received(let handle, let frame):
                     for number in try frame.numbers() { acceptor.link(handle)?.say(number) }
-                case .closed, .lost: isDone.store(true, ordering: .relaxed)
+                case .closed, .lost, .gone: isDone.store(true, ordering: .relaxed)
                 case .resumed, .unblocked: break
                 }
             }

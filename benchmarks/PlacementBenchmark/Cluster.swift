@@ -217,6 +217,7 @@ struct Cluster: ~Copyable {
             let attempt = Attempt(task: task, number: number, node: node(task))
             let arrival = network.send(0, toWorker: Int(slot.index), at: now)
             plan(.retractAsked(worker: Int(slot.index), attempt), at: arrival)
+        case .blame: break
         case .dropValue(let task, let slot):
             let arrival = network.send(0, toWorker: Int(slot.index), at: now)
             plan(.forgotten(worker: Int(slot.index), task), at: arrival)

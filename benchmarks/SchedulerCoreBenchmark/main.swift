@@ -82,7 +82,8 @@ struct ZeroWork: ~Copyable {
             guard let session = scheduler.session(id.session) else { return }
             events += 1
             scheduler.absorb(.released(session, first: id.sequence, count: 1), now: now, into: &actions)
-        case .accept, .retract, .stop, .conclude, .notifyStarted, .forget, .dropValue, .forgetSession, .drain:
+        case .accept, .retract, .stop, .conclude, .notifyStarted, .forget, .dropValue, .forgetSession, .drain,
+            .blame:
             break
         }
     }

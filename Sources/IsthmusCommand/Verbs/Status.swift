@@ -18,6 +18,11 @@ struct Status: AsyncParsableCommand {
         StandardStream.output.write(text(status))
     }
 
+    private func kept(_ status: Isthmus_Control_V1_StatusResponse) -> UInt64 {
+        let metric = status.metrics.first { $0.name == "isthmus_output_bytes_kept" }
+        return UInt64(max(0, metric?.value ?? 0))
+    }
+
     private func text(_ status: Isthmus_Control_V1_StatusResponse) -> String {
         let counts = status.tasks
         let totals = status.totals
@@ -43,6 +48,7 @@ struct Status: AsyncParsableCommand {
             (
                 "memory",
                 "\(Words.bytes(status.residentBytes)), of which payloads \(Words.bytes(status.payloadBytes))"
+                    + ", output of ended tasks \(Words.bytes(kept(status)))"
             ),
         ]
         if metrics { lines += status.metrics.map { (MetricReport($0).title, MetricReport.number($0.value)) } }

@@ -58,6 +58,10 @@ extension SchedulerLoop {
         case .dropValue(let task, let slot):
             guard let worker = peers.worker(slot) else { return }
             forgetValue(of: tasks[task].id, on: worker)
+        case .blame(let task, let slot):
+            guard let worker = peers.worker(slot) else { return }
+            ensureEntry(task)
+            blames[tasks[task].id, default: []].append(worker.displayName)
         case .forgetSession(let slot, let session):
             guard let worker = peers.worker(slot) else { return }
             worker.link.beginRecord(.forgetSession)
@@ -84,6 +88,7 @@ extension SchedulerLoop {
 
     private mutating func forget(_ task: TaskSlot) {
         releaseArguments(of: task)
+        if !blames.isEmpty, tasks.holds(task) { blames[tasks[task].id] = nil }
         tasks.remove(task)
     }
 

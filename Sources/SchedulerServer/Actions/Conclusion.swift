@@ -74,10 +74,7 @@ extension SchedulerLoop {
                 ? "\(task) was cancelled on request before it had started"
                 : "\(task) was cancelled on request\(place)"
         case .workerLost:
-            return
-                "\(task) was lost: its worker went away\(place), and it was lost with its worker more than "
-                + "\(Limits.workerLossesMax) times; look at the workers' logs and memory, then submit it "
-                + "again"
+            return workerLostWords(entry)
         case .notIdempotent:
             return
                 "\(task) may have started\(place) when that worker or its executor was lost, and it was "
@@ -103,6 +100,20 @@ extension SchedulerLoop {
             .functionNotLoadable, .malformed, .argumentsNotLoadable:
             return "\(task) ended as \(status)\(place)"
         }
+    }
+
+    private func workerLostWords(_ entry: TaskEntry) -> String {
+        let names = blames[entry.id] ?? []
+        guard names.count >= Limits.workerLossesMax else {
+            return
+                "task \(entry.id) was lost: its worker fell silent\(place(of: entry)), as others had before, "
+                + "more than \(Limits.workerAbsencesMax) times; look at the workers' logs and network, then "
+                + "submit it again"
+        }
+        return
+            "task \(entry.id) was given up: it ran on \(names.count) workers when they died "
+            + "(\(names.joined(separator: ", "))), so it is likely to be why; it is not tried again. Look "
+            + "at the workers' logs and memory, and run the function alone"
     }
 
     /// " of 1.5 s"; nothing for a limit that is not known any more.

@@ -16,12 +16,12 @@ extension SchedulerLoop {
     }
 
     /// The peer's session has ended; its handle is void.
-    mutating func leave(_ handle: SessionHandle, lost: Bool) {
+    mutating func leave(_ handle: SessionHandle, _ farewell: Farewell) {
         // What was asked for before names rows of the core that are about to be used again.
         settle()
         switch peers[handle] {
-        case .client(let client): dropClient(client, lost: lost)
-        case .worker(let worker): dropWorker(worker, lost: lost)
+        case .client(let client): dropClient(client, lost: farewell != .closed)
+        case .worker(let worker): dropWorker(worker, farewell)
         case nil: break
         }
     }
@@ -42,7 +42,7 @@ extension SchedulerLoop {
             handle, .malformed, field: "",
             message: "\(error.description): this session is closed; is the peer's version the scheduler's?",
             now: now)
-        leave(handle, lost: true)
+        leave(handle, .silent)
     }
 
     private mutating func dropClient(_ client: ClientPeer, lost: Bool) {
@@ -64,9 +64,10 @@ extension SchedulerLoop {
         if functions[key].tasks == 0 { dropFunction(key) }
     }
 
-    private mutating func dropWorker(_ worker: WorkerPeer, lost: Bool) {
+    private mutating func dropWorker(_ worker: WorkerPeer, _ farewell: Farewell) {
+        let lost = farewell != .closed
         if lost { counters.workersLost &+= 1 }
-        core.closeWorker(worker.slot, now: now, into: &actions)
+        core.closeWorker(worker.slot, farewell, now: now, into: &actions)
         // Before the row goes: outcomes that are made now name the worker.
         runActions()
         functions.forgetWorker(worker.slot)
