@@ -48,6 +48,7 @@ struct SchedulerLoop: ~Copyable {
 
     var counters = ServerCounters()
     var meters = SchedulerMeters()
+    var doorLog = DoorLog()
     var watchers = Watchers()
     var requests: [ControlRequest] = []
     var stop = StopProgress.serving
@@ -154,6 +155,8 @@ struct SchedulerLoop: ~Copyable {
             leave(handle, .gone)
         case .closed(let handle):
             leave(handle, .closed)
+        case .troubled(let trouble):
+            doorLog.note(trouble, logger, now)
         }
     }
 }

@@ -88,7 +88,7 @@ final class Harness {
                 acceptor.welcome(handle, fields: [], now: now)
             case .received(_, let frame): absorb(frame)
             case .closed: said = true
-            case .resumed, .unblocked, .lost, .gone: break
+            case .resumed, .unblocked, .lost, .gone, .troubled: break
             }
         }
         acceptor.flush(now: now)
