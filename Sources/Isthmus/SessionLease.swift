@@ -32,9 +32,10 @@ final class SessionLease: Sendable {
     }
 
     init(
-        _ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?, reconnectTimeout: Interval?
+        _ configuration: ConnectorConfiguration, initializer: TaskInitializer?, cluster: EmbeddedCluster?,
+        reconnectTimeout: Interval?
     ) throws(IsthmusError) {
-        let session = try ClientSession()
+        let session = try ClientSession(initializer)
         let finished = finished
         self.session = session
         do {
