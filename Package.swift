@@ -104,7 +104,8 @@ let package = Package(
 
         // MARK: Running tasks
         ours("ExecutorRuntime", ["Wire", "TaskModel", "Posix"]),
-        ours("PythonHost", ["CPython", "ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
+        ours(
+            "PythonHost", ["CPython", "CProcessState", "ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
 
         // MARK: What a user touches
         ours(
@@ -140,6 +141,7 @@ let package = Package(
         ours("Posix", ["TaskModel", "CPosix"]),
         .target(name: "CPosix"),
         .target(name: "CPython"),
+        .target(name: "CProcessState"),
 
         // MARK: Measuring
         .executableTarget(

@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from isthmus_bridge import rebuilding
-from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX
+from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX, TRACEBACK_FRAMES_MAX
 from isthmus_bridge.pickling import dump_by_value
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _message(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        lines = traceback.format_exception(type(error), error, _own_frames_cut(error.__traceback__))
+        start = _own_frames_cut(error.__traceback__)
+        lines = traceback.format_exception(type(error), error, start, limit=TRACEBACK_FRAMES_MAX)
         return _cut("".join(lines))
     except Exception as problem:
         return f"{exception_name(error)}: <no traceback: formatting it raised {exception_name(problem)}>\n"
