@@ -110,7 +110,8 @@ let package = Package(
 
         // MARK: Running tasks
         ours("ExecutorRuntime", ["Wire", "TaskModel", "Posix"]),
-        ours("PythonHost", ["CPython", "ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
+        ours(
+            "PythonHost", ["CPython", "CProcessState", "ExecutorRuntime", "Wire", "TaskModel", "Posix"]),
 
         // MARK: What a user touches
         ours(
@@ -143,6 +144,7 @@ let package = Package(
         ours("Posix", ["TaskModel", "CPosix"]),
         .target(name: "CPosix"),
         .target(name: "CPython"),
+        .target(name: "CProcessState"),
 
         // MARK: Measuring
         .executableTarget(

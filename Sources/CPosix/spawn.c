@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +78,8 @@ int cposix_reap(pid_t process, int *status) {
     while (waited < 0 && errno == EINTR);
     return waited < 0 ? -1 : 1;
 }
+
+int cposix_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 char **cposix_environment(void) { return environ; }
 

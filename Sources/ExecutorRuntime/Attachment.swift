@@ -1,16 +1,27 @@
+internal import Glibc
+
 /// Bytes that came beside a record, in memory of their own, read straight from the socket.
 ///
 /// Unchecked because it holds a pointer: the bytes are written by the thread that fills it before it is
 /// handed on, and from then on belong to the one attempt that received them.
 @safe package final class Attachment: @unchecked Sendable {
     private let memory: UnsafeMutableRawBufferPointer
+    /// Bytes for which this process got no memory: they are read and dropped, and what needs them fails.
+    package let missing: Int
 
     /// Aligned for every numeric type and for vector loads.
     package init(count: Int) {
-        unsafe memory = .allocate(byteCount: count, alignment: 64)
+        var start: UnsafeMutableRawPointer?
+        if unsafe posix_memalign(&start, 64, max(count, 1)) == 0, let start = unsafe start {
+            unsafe memory = UnsafeMutableRawBufferPointer(start: start, count: count)
+            missing = 0
+        } else {
+            unsafe memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            missing = count
+        }
     }
 
-    deinit { unsafe memory.deallocate() }
+    deinit { unsafe free(memory.baseAddress) }
 
     package var count: Int { unsafe memory.count }
 

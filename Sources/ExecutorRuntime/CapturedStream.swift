@@ -33,7 +33,13 @@ final class CapturedStream: Sendable {
     /// What was written since the last call; the newest bytes when it is more than is kept.
     func cut() -> TaskOutcome.Part? {
         let start = cutAt.load(ordering: .relaxed)
-        guard let end = try? file.appendedSize(), end > start else { return nil }
+        guard let end = try? file.appendedSize(), end != start else { return nil }
+        guard end > start else {
+            // The task has cut its output off.
+            cutAt.store(end, ordering: .relaxed)
+            heldFrom.store(end, ordering: .relaxed)
+            return nil
+        }
         let kept = max(start, end - Limits.outputBytesPerTaskMax)
         var bytes = [UInt8](repeating: 0, count: end - kept)
         guard case .bytes(let count) = try? file.read(into: &bytes, position: kept) else { return nil }

@@ -22,7 +22,7 @@ struct RecordInput: ~Copyable, Sendable {
 
     /// One read. Takes whole records afterwards with `next`, until it answers nil.
     mutating func read(_ socket: ExecutorSocket, waiting: Bool) throws(PosixError) -> Transferred {
-        if let filling, start == end {
+        if let filling, filling.missing == 0, start == end {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: filling.buffer[filled...])
             let read = try unsafe socket.read(into: rest, waiting: waiting)
             if case .bytes(let count) = read { filled += count }
@@ -87,13 +87,16 @@ struct RecordInput: ~Copyable, Sendable {
     /// Answers false when more has to be read first.
     private mutating func takeAttachment() throws(WireError) -> Bool {
         guard let attachment = try startedAttachment() else { return false }
-        let available = min(end - start, attachment.count - filled)
+        let count = attachment.count + attachment.missing
+        let available = min(end - start, count - filled)
         if available > 0 {
-            attachment.fill(at: filled, from: buffer, start..<(start + available))
+            if attachment.missing == 0 {
+                attachment.fill(at: filled, from: buffer, start..<(start + available))
+            }
             start += available
             filled += available
         }
-        guard filled == attachment.count else {
+        guard filled == count else {
             wanted = 0
             return false
         }

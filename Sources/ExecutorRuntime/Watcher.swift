@@ -132,9 +132,10 @@ extension ExecutorChannel {
 
     /// The worker is gone: so is the reason to live.
     func abandoned() {
+        // First of all, for it takes a moment in which the runner must not leave as if it had been told to.
+        whenAbandoned()
         state.withLock { $0.isOver = true }
         tookOver.store(false, ordering: .relaxed)
-        whenAbandoned()
     }
 
     /// What came cannot be understood, so nothing behind it can: says so and dies as if the worker was gone.

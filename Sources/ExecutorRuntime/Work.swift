@@ -63,6 +63,9 @@ package struct ReceivedSetup: Sendable {
 }
 
 extension ReceivedRecord {
+    /// Bytes that came and for which there was no memory; 0 when all of it is here.
+    package var missing: Int { attachments.reduce(0) { $0 + $1.missing } }
+
     /// Attachments that hold the out-of-band buffers of a pickle, without its main part.
     package func buffers(of payload: ReceivedPayload) -> ArraySlice<Attachment> {
         let first = payload.firstAttachment + (payload.view.form == .attached ? 1 : 0)

@@ -109,6 +109,12 @@ final class SwiftExecutor: Sendable {
                 "no Swift function \"\(definition?.name ?? "")\" is registered in \(executable); it has: "
                     + offered)
         }
+        guard attempt.record.missing == 0 else {
+            return Self.failure(
+                "OutOfMemory", .argumentsNotLoadable,
+                "\(name): there is no memory in this executor for \(attempt.record.missing) bytes of "
+                    + "arguments")
+        }
         let arguments: [NeutralValue]
         do {
             arguments = try CallDecoder(attempt).arguments()

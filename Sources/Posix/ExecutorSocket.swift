@@ -95,8 +95,9 @@ private func milliseconds(_ time: Interval) -> Int32 {
     time.nanoseconds == .max ? -1 : Int32(clamping: time.nanoseconds / 1_000_000)
 }
 
-/// Kills this process and every process of its group, at once.
+/// Kills this process, every process of its group, and what it has started in other groups, at once.
 package func killOwnGroup() -> Never {
+    Orphans.killDescendants()
     _ = kill(0, SIGKILL)
     // Not reached unless the group could not be signalled.
     _exit(137)

@@ -1,5 +1,6 @@
 internal import CPosix
 internal import Glibc
+internal import Synchronization
 
 /// How a process ended.
 package enum ExitStatus: Hashable, Sendable {
@@ -44,7 +45,11 @@ package struct ChildProcess: ~Copyable {
         _ arguments: [String], environment: [String], descriptors: [Int32]
     ) throws(PosixError) {
         precondition(!arguments.isEmpty, "a process needs a path")
-        let process = try Self.start(arguments, environment, descriptors)
+        let process = try Orphans.ownChildren.withLock { own throws(PosixError) in
+            let process = try Self.start(arguments, environment, descriptors)
+            own.insert(process)
+            return process
+        }
         descriptor = try Self.watch(process, arguments[0])
         id = process
     }
@@ -70,6 +75,7 @@ package struct ChildProcess: ~Copyable {
         let failure = PosixError("pidfd_open of \(path)")
         kill(-process, SIGKILL)
         _ = waitpid(process, nil, 0)
+        forget(process)
         throw failure
     }
 
@@ -77,6 +83,12 @@ package struct ChildProcess: ~Copyable {
         guard status == nil else { return }
         kill(-id, SIGKILL)
         _ = waitpid(id, nil, 0)
+        Self.forget(id)
+    }
+
+    /// It was waited for: its number may become another process's.
+    private static func forget(_ process: pid_t) {
+        _ = Orphans.ownChildren.withLock { $0.remove(process) }
     }
 
     /// Readable once the child has ended.
@@ -100,7 +112,10 @@ package struct ChildProcess: ~Copyable {
         if let status { return status }
         var status: Int32 = 0
         let result = try checked("waiting for process \(id)", unsafe cposix_reap(id, &status))
-        if result == 1 { self.status = ExitStatus(waitStatus: status) }
+        if result == 1 {
+            self.status = ExitStatus(waitStatus: status)
+            Self.forget(id)
+        }
         return self.status
     }
 

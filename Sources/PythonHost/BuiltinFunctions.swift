@@ -1,3 +1,4 @@
+internal import CProcessState
 internal import CPython
 internal import ExecutorRuntime
 internal import TaskModel
@@ -35,6 +36,8 @@ enum BuiltinFunctions {
             Entry("finish", arguments: finish), Entry("stopping", noArguments: stopping),
             Entry("running", noArguments: running), Entry("ready", oneArgument: ready),
             Entry("failed", oneArgument: failed), Entry("detach", noArguments: detach),
+            Entry("changed", noArguments: changed), Entry("watch_state", noArguments: watchState),
+            Entry("clear_environment", noArguments: clearEnvironment),
         ]
     }
 
@@ -49,9 +52,33 @@ enum BuiltinFunctions {
             guard value.count < Limits.inlineBytesMax else {
                 let part = unsafe BorrowedPart(.value, .pickle, value.bytes, buffers: [])
                 python.released { unsafe channel.finish(.value, .none, detail: "", parts: [part]) }
-                return try python.none()
+                return try whatChanged(python)
             }
             if unsafe channel.appendValue(.pickle, value.bytes.bytes) { python.released { channel.flush() } }
+            return try whatChanged(python)
+        }
+    }
+
+    /// None in the common case, which is cheaper than a number.
+    private static func whatChanged(_ python: borrowing Interpreter) throws(PythonError) -> PyRef {
+        let changed = cprocessstate_changed()
+        return try changed == 0 ? python.none() : python.int(Int(changed))
+    }
+
+    private static let changed: cpython_call = { _, _ in
+        unsafe Interpreter.entered { python throws(PythonError) in try whatChanged(python) }
+    }
+
+    private static let watchState: cpython_call = { _, _ in
+        unsafe Interpreter.entered { python throws(PythonError) in
+            cprocessstate_clear()
+            return try python.none()
+        }
+    }
+
+    private static let clearEnvironment: cpython_call = { _, _ in
+        unsafe Interpreter.entered { python throws(PythonError) in
+            cprocessstate_clear_environment()
             return try python.none()
         }
     }
@@ -117,7 +144,7 @@ enum BuiltinFunctions {
             unsafe parts.lend(&python) {
                 unsafe BuiltinModule.channel.finish(status, reason, detail: detail, parts: $0)
             }
-            return try python.none()
+            return try whatChanged(python)
         }
     }
 }

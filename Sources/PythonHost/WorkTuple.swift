@@ -13,6 +13,8 @@ struct WorkTuple {
         case forgetSession = 4
         case forgetFunction = 5
         case devices = 6
+        /// An attempt whose arguments found no memory.
+        case noMemory = 7
     }
 
     let bufferType: AttachmentBuffer.TypeObject
@@ -53,6 +55,11 @@ struct WorkTuple {
     {
         let assignment = attempt.assignment
         let session = assignment.attempt.task.session
+        let missing = attempt.record.missing
+        guard missing == 0 else {
+            return try tuple(
+                .noMemory, session, assignment.function, python.none(), python.int(missing), python)
+        }
         let arguments = try main(attempt.arguments, attempt.record, python)
         let isPlain =
             attempt.dependencies.isEmpty && attempt.arguments.view.buffers == 0
@@ -95,6 +102,8 @@ struct WorkTuple {
     private func main(
         _ payload: ReceivedPayload, _ record: ReceivedRecord, _ python: borrowing Interpreter
     ) throws(PythonError) -> PyRef {
+        // The bridge says what it means for what needs it.
+        guard record.missing == 0 else { return try python.none() }
         if let attachment = record.attached(payload) {
             return try AttachmentBuffer.make(attachment, bufferType, python)
         }

@@ -49,6 +49,13 @@ class Fake(types.ModuleType):
         kept = {kind: _load(codec, data, buffers) for kind, codec, data, buffers in parts}
         self.outcomes.append((status, reason, detail, kept))
 
+    def changed(self) -> int | None:
+        return None
+
+    def watch_state(self) -> None: ...
+
+    def clear_environment(self) -> None: ...
+
     def running(self) -> tuple[int, int, int] | None:
         return self.current
 

@@ -17,6 +17,9 @@ int cposix_pidfd_open(pid_t process);
 /// the group of an ended child is killed.
 int cposix_reap(pid_t process, int *status);
 
+/// Makes this process the parent of every descendant whose own parent ends. 0, or -1 and errno.
+int cposix_adopt_orphans(void);
+
 /// `environ`, which Swift does not let a program read.
 char **cposix_environment(void);
 

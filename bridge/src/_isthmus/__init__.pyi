@@ -17,8 +17,11 @@ def next() -> tuple[int, int, int, Any, Any] | None:
     or writable buffers over memory that was filled by the socket.
     """
 
-def value(data: Buffer, /) -> None:
-    """End the task that `next` gave with a pickled value without out-of-band buffers."""
+def value(data: Buffer, /) -> int | None:
+    """End the task that `next` gave with a pickled value without out-of-band buffers.
+
+    What the process has changed since `watch_state` (`CProcessState.h`); None for nothing.
+    """
 
 def finish(
     status: int,
@@ -26,8 +29,19 @@ def finish(
     detail: str,
     parts: tuple[tuple[int, int, Buffer, tuple[Buffer, ...]], ...],
     /,
-) -> None:
-    """End the task that `next` gave; a part is `(kind, codec, data, out-of-band buffers)`."""
+) -> int | None:
+    """End the task that `next` gave; a part is `(kind, codec, data, out-of-band buffers)`. Gives what `value`
+    gives.
+    """
+
+def changed() -> int | None:
+    """What the process has changed since `watch_state`."""
+
+def watch_state() -> None:
+    """What has changed until now is as it should be."""
+
+def clear_environment() -> None:
+    """Empty libc's environment, not `os.environ`."""
 
 def stopping() -> int:
     """Why the task that runs is to stop, once: 0 not, 1 cancelled, 2 its time is up."""

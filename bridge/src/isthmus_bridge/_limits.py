@@ -24,6 +24,13 @@ SOURCE_MODULES_MAX = 1_024
 NAMESPACES_MAX = 1_024
 """Globals of clients that are kept; a program has one, and one more for each `exec` in a dict of its own."""
 
+RECURSION_MAX = 200_000
+"""What `sys.setrecursionlimit` sets at most: a frame takes about 500 bytes, and since Python 3.11 they are
+not on the stack, so that a runaway recursion with no limit ends when all memory is gone, after a minute."""
+
+TRACEBACK_FRAMES_MAX = 2_000
+"""Frames of a traceback that are written down; only a recursion has more, and they are all alike."""
+
 EXCEPTION_BASES_MAX = 32
 """Base classes of an exception that are named; hierarchies are deeper only by generated code."""
 

@@ -8,7 +8,7 @@ import traceback
 from typing import NamedTuple
 
 from isthmus_bridge import rebuilding
-from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX
+from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX, TRACEBACK_FRAMES_MAX
 from isthmus_bridge.pickling import dump_by_value
 
 __all__ = ["Failure", "describe", "exception_name"]
@@ -59,7 +59,7 @@ def _message(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        told = traceback.TracebackException.from_exception(error)
+        told = traceback.TracebackException.from_exception(error, limit=TRACEBACK_FRAMES_MAX)
         _cut_own_frames(told)
         return _cut("".join(told.format()))
     except Exception as problem:

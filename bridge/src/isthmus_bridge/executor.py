@@ -8,16 +8,18 @@ here runs once per task, so `Executor.serve` is written for few operations. What
 from __future__ import annotations
 
 import atexit
+import functools
 import importlib.util
 import os
 import pickle
 import re
+import signal
 import sys
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 import _isthmus
-from isthmus_bridge import calls, cancellation, devices, output, results
+from isthmus_bridge import calls, cancellation, devices, output, results, state
 from isthmus_bridge._limits import INLINE_BYTES_MAX
 from isthmus_bridge.namespaces import loading
 from isthmus_bridge.setup import Setups
@@ -35,6 +37,7 @@ SETUP = 3
 FORGET_SESSION = 4
 FORGET_FUNCTION = 5
 DEVICES = 6
+NO_MEMORY = 7
 
 # Status and reason of an outcome (docs/wire-protocol.md).
 VALUE = 0
@@ -77,6 +80,8 @@ class Executor:
         self._functions = calls.Functions()
         self._setups = Setups(self._functions)
         self._log = output.LogCapture()
+        self._state = state.Keeper()
+        self._streams_work = True
 
     def run(self) -> None:
         """Serve until the worker says that it is enough."""
@@ -90,12 +95,21 @@ class Executor:
                 # between two operations of the loop.
                 if _isthmus.running() is not None:
                     self._fail(error)
+                elif isinstance(error, state.Unfit):
+                    self._give_up(error)
 
-    def serve(self) -> None:
+    def _give_up(self, error: BaseException) -> None:
+        """Have the worker replace this executor, which cannot run the next task as it should."""
+        _isthmus.failed(str(error))
+        while True:
+            signal.pause()
+
+    def serve(self) -> None:  # noqa: PLR0912, PLR0915 - what runs for each task, in one piece
         """The loop. Raises only what an interrupt makes it raise."""
         next_work, send = _isthmus.next, _isthmus.value
         loads, dumps = pickle.loads, pickle.dumps
         loaded, broken, lines = self._functions.loaded, self._setups.broken, self._log.lines
+        keeper, look = self._state, self._state.look
         args: Any
         kwargs: Any
         value: Any
@@ -109,7 +123,7 @@ class Executor:
             if work is None:
                 return
             kind, session, function, payload, rest = work
-            if kind != PLAIN_CALL or broken:
+            if kind != PLAIN_CALL or broken or keeper.sessions:
                 self._other(kind, session, function, payload, rest)
                 continue
             try:
@@ -124,7 +138,9 @@ class Executor:
                     loading.session = None
                     if loading.found:
                         self._functions.share(session)
-                except (Exception, SystemExit) as error:
+                except (cancellation.TaskCancelled, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
                     raise self._loading_failed(error) from error
                 value = call(*args, **kwargs)
                 if type(value) in _SMALL:
@@ -134,36 +150,48 @@ class Executor:
                         sys.stdout.flush()
                         sys.stderr.flush()
                     except Exception:
-                        output.flush()
-                    if len(data) < INLINE_BYTES_MAX and not lines:
-                        send(data)
+                        self._flush()
+                    if len(data) < INLINE_BYTES_MAX and not lines and self._streams_work:
+                        changed = send(data)
+                        if changed or look():
+                            keeper.mend(changed)
                         continue
                     self._give_pickled(data, call)
                     continue
                 self._give(value, call, calls.PICKLE)
+            except state.Unfit:
+                raise
             except BaseException as error:
                 self._fail(error)
 
     def _other(self, kind: int, session: int, function: int, payload: Any, rest: Any) -> None:
-        """Everything but the plain call."""
+        """Everything but the plain call, and calls of sessions that are not like the others."""
+        if kind in {PLAIN_CALL, CALL, SETUP, NO_MEMORY}:
+            self._state.use(session)
         if kind in {PLAIN_CALL, CALL}:
             try:
                 self._call(kind, session, function, payload, rest)
+            except state.Unfit:
+                raise
             except BaseException as error:
                 self._fail(error)
+        elif kind == NO_MEMORY:
+            self._fail(MemoryError(f"there is no memory for {rest} bytes of arguments in this executor"))
         elif kind == FUNCTION:
             self._functions.define(session, function, (rest[0], payload, rest[1]))
         elif kind == SETUP:
             self._setups.run(session, function, (rest[0], payload, rest[1]))
+            self._state.end_setup(session)
             # What an initializer says belongs to no task in particular; the next one gets it.
             output.flush()
         elif kind == FORGET_SESSION:
             self._functions.forget_session(session)
             self._setups.forget_session(session)
+            self._state.forget_session(session)
         elif kind == FORGET_FUNCTION:
             self._functions.forget(session, function)
         elif kind == DEVICES:
-            devices.use(payload.decode())
+            self._state.rebase(functools.partial(devices.use, payload.decode()))
 
     def _call(self, kind: int, session: int, function: int, payload: Any, rest: Any) -> None:
         codec, result_codec, mode, buffers, dependencies = (
@@ -180,7 +208,9 @@ class Executor:
             )
             if loading.found:
                 self._functions.share(session)
-        except (Exception, SystemExit) as error:
+        except (cancellation.TaskCancelled, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             raise self._loading_failed(error) from error
         if not function:
             call = carried
@@ -206,7 +236,7 @@ class Executor:
         except results.TooLargeError as error:
             raise _OutcomeError(LIMIT_EXCEEDED, error) from error
         del value
-        output.flush()
+        self._flush()
         self._succeed(parts)
 
     def _give_pickled(self, data: bytes, call: Any) -> None:
@@ -220,13 +250,25 @@ class Executor:
     def _succeed(self, parts: tuple[results.Part, ...]) -> None:
         if self._log.lines:
             parts = (*parts, (results.LOG_PART, calls.RAW, self._log.take(), ()))
-        _isthmus.finish(VALUE, NO_REASON, "", parts)
+        self._finish(VALUE, NO_REASON, "", parts)
+
+    def _finish(self, status: int, reason: int, detail: str, parts: tuple[results.Part, ...]) -> None:
+        changed = _isthmus.finish(status, reason, detail, parts)
+        if changed or self._state.look() or not self._streams_work:
+            self._state.mend(changed)
+            self._streams_work = True
+
+    def _flush(self) -> None:
+        """Empty Python's buffers into the descriptors, which the task may have closed."""
+        if _isthmus.changed():
+            self._state.mend_streams()
+        self._streams_work = output.flush()
 
     def _refuse(self, session: int) -> None:
         """End a task whose session's initializer has failed here."""
         failure = self._setups.broken[session]
         detail = f"the initializer of the session failed: {failure.class_name}: {failure.message}"
-        _isthmus.finish(LOST, INITIALIZER_FAILED, detail, results.failure_parts(failure))
+        self._finish(LOST, INITIALIZER_FAILED, detail, results.failure_parts(failure))
 
     def _loading_failed(self, error: BaseException) -> _OutcomeError:
         if isinstance(error, calls.FunctionError):
@@ -240,7 +282,7 @@ class Executor:
     def _fail(self, error: BaseException) -> None:
         """End the task with what it raised, or with what kept it from running."""
         loading.reset()
-        output.flush()
+        self._flush()
         status, reason, detail = EXCEPTION, NO_REASON, ""
         if isinstance(error, cancellation.TaskCancelled):
             timed_out = error.reason == cancellation.TIMED_OUT
@@ -256,7 +298,7 @@ class Executor:
             parts = results.exception_parts(error)
         if self._log.lines:
             parts = (*parts, (results.LOG_PART, calls.RAW, self._log.take(), ()))
-        _isthmus.finish(status, reason, detail, parts)
+        self._finish(status, reason, detail, parts)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["leaf_mark", "mark"]
 
-_LEAVES = frozenset({type(None), bool, int, str, bytes, type, types.ModuleType, types.BuiltinFunctionType})
+_LEAVES = frozenset({type(None), bool, int, str, bytes, types.ModuleType, types.BuiltinFunctionType})
 """What never changes, so that the value is its own mark."""
 
 
@@ -26,7 +26,17 @@ def leaf_mark(value: Any) -> object | None:
     if kind is float or kind is complex:
         # Not by comparison: zeros have signs, and a NaN equals nothing.
         return kind, repr(value)
+    if isinstance(value, type):
+        # cloudpickle makes the same class of the same one.
+        return type, id(value)
+    if kind is types.FunctionType and _is_simple(value):
+        return kind, value.__code__
     return None
+
+
+def _is_simple(function: types.FunctionType) -> bool:
+    """Whether it is its code, and nothing that may change: the most frequent case."""
+    return not (function.__defaults__ or function.__kwdefaults__ or function.__closure__ or function.__dict__)
 
 
 def mark(value: Any) -> object:

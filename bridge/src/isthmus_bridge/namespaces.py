@@ -16,6 +16,7 @@ made elsewhere, and whatever a client unpickles, have namespaces of their own as
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ from isthmus_bridge._limits import NAMESPACES_MAX
 
 if TYPE_CHECKING:
     import types
+    from collections.abc import Callable
 
 __all__ = ["Capture", "Namespace", "apply", "forget_session", "in_force", "loading", "make_function"]
 
@@ -62,8 +64,7 @@ class _Loading:
 
     def end(self) -> list[Capture]:
         """To be called after each pickle in which `found` is not empty: all that it brought, marked."""
-        from isthmus_bridge.marks import mark
-
+        mark = _mark or _load_marks()[1]
         found = self.found
         self.reset()
         captures: dict[tuple[int, str], Capture] = {}
@@ -81,6 +82,19 @@ class _Loading:
         self.bases = {}
 
 
+_leaf_mark: Callable[[Any], object | None] | None = None
+_mark: Callable[[Any], object] | None = None
+
+
+def _load_marks() -> tuple[Callable[[Any], object | None], Callable[[Any], object]]:
+    """Import what imports cloudpickle, when it is first needed: for each function it would take a while."""
+    global _leaf_mark, _mark
+    from isthmus_bridge.marks import leaf_mark, mark
+
+    _leaf_mark, _mark = leaf_mark, mark
+    return leaf_mark, mark
+
+
 loading = _Loading()
 _namespaces: dict[tuple[int, int], Namespace] = {}
 
@@ -88,10 +102,11 @@ _namespaces: dict[tuple[int, int], Namespace] = {}
 def _shared(session: int, identity: int, base: dict[str, Any]) -> Namespace:
     """The namespace of a session that stands for the client's with this identity."""
     key = (session, identity)
-    namespace = _namespaces.pop(key, None) or Namespace(dict(base))
-    if len(_namespaces) >= NAMESPACES_MAX:
-        del _namespaces[next(iter(_namespaces))]
-    _namespaces[key] = namespace
+    namespace = _namespaces.get(key)
+    if namespace is None:
+        if len(_namespaces) >= NAMESPACES_MAX:
+            del _namespaces[next(iter(_namespaces))]
+        namespace = _namespaces[key] = Namespace(dict(base))
     return namespace
 
 
@@ -122,12 +137,17 @@ def in_force(captures: list[Capture]) -> bool:
     return all(capture.namespace.given[capture.name] == capture.mark for capture in captures)
 
 
+def _imported() -> Any:
+    from cloudpickle import cloudpickle
+
+    return cloudpickle
+
+
 def make_function(
     code: types.CodeType, base: dict[str, Any], name: Any, defaults: Any, closure: Any, identity: int
 ) -> types.FunctionType:
     """cloudpickle's, in the namespace that its session has for `identity`; what a pickle calls."""
-    from cloudpickle import cloudpickle
-
+    cloudpickle: Any = sys.modules.get("cloudpickle.cloudpickle") or _imported()
     if loading.session is not None and loading.thread == threading.get_ident():
         namespace = _shared(loading.session, identity, base)
         base = namespace.values
@@ -138,8 +158,7 @@ def make_function(
 
 def set_state(function: types.FunctionType, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """cloudpickle's, for the globals of the session; what a pickle calls."""
-    from cloudpickle import cloudpickle
-
+    cloudpickle: Any = sys.modules.get("cloudpickle.cloudpickle") or _imported()
     namespace = loading.bases.get(id(function.__globals__)) if loading.bases else None
     if namespace is not None:
         brought = state[1]["__globals__"]
@@ -150,8 +169,7 @@ def set_state(function: types.FunctionType, state: tuple[dict[str, Any], dict[st
 
 
 def _new(namespace: Namespace, brought: dict[str, Any]) -> dict[str, Any]:
-    from isthmus_bridge.marks import leaf_mark
-
+    leaf_mark = _leaf_mark or _load_marks()[0]
     new = {}
     for name, value in brought.items():
         if name not in namespace.given:

@@ -16,14 +16,16 @@ from isthmus_bridge._limits import LOG_BYTES_PER_TASK_MAX
 __all__ = ["LogCapture", "flush"]
 
 
-def flush() -> None:
-    """Empty the buffers of `sys.stdout` and `sys.stderr`, whatever a task has put there."""
+def flush() -> bool:
+    """Empty the buffers of `sys.stdout` and `sys.stderr`, whatever they are; false if one cannot be."""
+    done = True
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:
-            # Closed or replaced by the task: its own affair.
-            continue
+        except BaseException:
+            # Closed or replaced by the task, with whatever that raises.
+            done = False
+    return done
 
 
 class LogCapture:

@@ -54,6 +54,8 @@ def value_parts(value: Any, codec: int, function: Any) -> tuple[Part, ...]:
             data = neutral.pack(value)
         else:
             data = memoryview(value).cast("B")
+    except MemoryError:
+        raise
     except Exception as error:
         wanted = {NEUTRAL: "be written as a neutral value", RAW: "be taken as bytes"}.get(codec, "be pickled")
         raise NotSerializableError(

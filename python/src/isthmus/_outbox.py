@@ -56,6 +56,8 @@ class Outbox:
         self.by_name: dict[object, int] = {}
         #: Numbers that were given back while another thread may have been about to use them.
         self.forgotten: set[int] = set()
+        #: The key for proxies of `multiprocessing` managers is on its way (`_authkey.share`).
+        self.shares_authkey = False
         self._options: dict[TaskOptions, int] = {TaskOptions(): 0}
         #: The same by number.
         self.option_sets: list[TaskOptions] = [TaskOptions()]

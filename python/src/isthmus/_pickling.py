@@ -8,6 +8,7 @@ NumPy arrays, are taken out of band and copied once, so that the values are thos
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -60,6 +61,9 @@ class _Pickling(threading.local):
 #: Modules whose functions travel by value on a user's wish (`cloudpickle.register_pickle_by_value`).
 registered: Final[set[str]] = cloudpickle.cloudpickle._PICKLE_BY_VALUE_MODULES
 
+#: Whose proxies need the key of this process where they arrive.
+_MANAGERS: Final = "multiprocessing.managers"
+
 _current = _Pickling()
 _dumps = pickle.dumps
 
@@ -78,6 +82,10 @@ def pack(engine: Engine, value: Any) -> Packed:
         if b"__main__" in data:
             current.buffers = current.dependencies = None
             data = by_value.dumps(value, _take_buffer, is_owner=True)
+        if _MANAGERS in sys.modules and _MANAGERS.encode() in data:
+            from . import _authkey
+
+            _authkey.share(engine)
         buffers, dependencies = current.buffers, current.dependencies
         return Packed(data, buffers or [], list(dependencies) if dependencies else [])
     finally:
