@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,7 +148,7 @@ class StandIn:
             number = struct.unpack_from("<I", frame, record.start)[0]
             payload, _, _ = wire.decode_payload(frame, record.start + 24, attachments, 0)
             if payload.codec == wire.NEUTRAL:
-                peer.functions[number] = getattr(self, "swift_" + neutral.unpack(payload.data))
+                peer.functions[number] = self.swift(neutral.unpack(payload.data))
             else:
                 peer.functions[number] = pickle.loads(payload.data, buffers=payload.buffers)
         elif record.type == wire.SUBMIT:
@@ -169,6 +170,13 @@ class StandIn:
             payload, _, _ = wire.decode_payload(frame, record.start + 8, attachments, 0)
             args, _ = pickle.loads(payload.data)
             peer.setup = partial(peer.functions[number], *args)
+
+    def swift(self, definition: Any) -> Callable[..., Any]:
+        """A function by its name, which may be called for each row of columns."""
+        if isinstance(definition, str):
+            return getattr(self, f"swift_{definition}")  # type: ignore[no-any-return]
+        function = getattr(self, f"swift_{definition['name']}")
+        return lambda columns: [list(map(function, *columns)), None]
 
     def swift_upper(self, text: str) -> str:
         """What a Swift executable might register."""

@@ -12,7 +12,6 @@ import itertools
 import logging
 import operator
 import os
-import pickle
 import threading
 import time
 from collections import deque
@@ -26,9 +25,9 @@ from typing import TYPE_CHECKING, Any, Final
 from isthmus_bridge.chunks import run_chunk
 
 from . import _limits as limits
-from ._outcomes import contained, remote_traceback
+from ._chunks import element_error
 from ._task import TaskFunction
-from .errors import ExecutorCrashed, RemoteError
+from .errors import ExecutorCrashed
 from .future import Future
 from .options import SwiftFunction, TaskOptions
 
@@ -225,7 +224,7 @@ class Feed:
             return [result]
         values, failure = result
         if failure is not None:
-            self._fail(_exception(failure))
+            self._fail(element_error(failure))
         return values  # type: ignore[no-any-return]
 
     def _fail(self, error: BaseException) -> None:
@@ -280,7 +279,9 @@ class Feed:
 
     def _send(self, columns: Columns, length: int) -> _Chunk:
         submitter, options = self._submitter, self._options
-        if self._chunked:
+        if self._chunked and self._swift is not None:
+            future = submitter.submit_swift(self._swift, tuple(columns), {}, options, late=True, chunked=True)
+        elif self._chunked:
             future = submitter.submit_numbered(self._number, (columns,), options, late=True)
         else:
             args = tuple(column[0] for column in columns)
@@ -418,23 +419,6 @@ class _Either:
         return self._future.done() or self._link.messages != self._seen
 
 
-def _exception(failure: Any) -> BaseException:
-    """The exception of an element, as itself where possible."""
-    made: BaseException | None = None
-    if failure.pickled is not None:
-        try:
-            made = pickle.loads(failure.pickled)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            made = None
-    if not isinstance(made, BaseException):
-        made = RemoteError(failure.class_name, failure.message, failure.traceback)
-    if made.__cause__ is None and failure.traceback:
-        made.__cause__ = remote_traceback(failure.traceback)
-    return contained(made)
-
-
 def map_chunks(
     client: Client,
     options: TaskOptions,
@@ -453,7 +437,7 @@ def map_chunks(
         if value is not None and value < 1:
             raise ValueError(f"{name} must be >= 1")
     # These options speak of single calls, so each call is a task of its own.
-    single = isinstance(function, SwiftFunction) or options.idempotent is False
+    single = options.idempotent is False
     single = single or options.retries is not None or options.result is not None
     single = single or (options.timeout is not None and chunksize is None)
     if options.timeout is not None and not single:

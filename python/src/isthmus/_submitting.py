@@ -259,15 +259,18 @@ class Submitter:
         kwargs: dict[str, Any],
         options: int,
         late: bool = False,
+        chunked: bool = False,
     ) -> Future[Any]:
-        """A call of a registered Swift function."""
+        """A call of a registered Swift function; `chunked`: a call for each row of `args`, the columns."""
         from isthmus_bridge import neutral
 
-        number = self._outbox.define_once(
-            ("swift", function.name), wire.KIND_SWIFT, wire.NEUTRAL, neutral.pack(function.name)
-        )
+        key = ("swift", function.name, chunked)
+        number = self._by_name.get(key)
+        if number is None:
+            named = {"name": function.name, "chunks": True} if chunked else function.name
+            number = self._outbox.define_once(key, wire.KIND_SWIFT, wire.NEUTRAL, neutral.pack(named))
         try:
-            packed = neutral_arguments(self._engine, args, kwargs)
+            packed = neutral_arguments(self._engine, (args,) if chunked else args, kwargs)
         except neutral.NeutralError as error:
             message = f"{error} [in the arguments of {function!r}]"
             return self.failed(wrapped(error, message), late)
