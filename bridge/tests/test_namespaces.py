@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from isthmus_bridge import by_value
 from isthmus_bridge.calls import PICKLE, Functions, load_arguments
+from isthmus_bridge.marks import mark
 from isthmus_bridge.setup import Setups
 
 numbers = itertools.count(1)
@@ -212,3 +213,15 @@ def test_a_definition_that_cannot_be_loaded_leaves_nothing_behind(program: Progr
         program.call("bad")
     program.run("limit = 70")
     assert program.call("bounded") == 70
+
+
+def test_marks_of_functions() -> None:
+    """One that can be imported is its name; one that travels by value is like no other, and soon marked."""
+
+    def own() -> Callable[..., Any]:
+        return own
+
+    assert mark([len, itertools.chain, pickle.dumps]) == mark([len, itertools.chain, pickle.dumps])
+    assert mark([Iterator, Functions.load]) == mark([Iterator, Functions.load])
+    assert mark(own) != mark(own)
+    assert mark({"f": own}) != mark({"f": own})

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isthmus_bridge import by_value
-
-if TYPE_CHECKING:
-    import pickle
 
 __all__ = ["leaf_mark", "mark"]
 
@@ -63,28 +61,14 @@ def mark(value: Any) -> object:
 
 
 class _Marker(by_value.Pickler):
-    """Functions without their globals, which have marks of their own, and classes by identity."""
+    """Classes by identity. Functions that travel by value have no marks, so the client's own win.
+
+    One that was made anew may differ in what it calls, and a cache in it would keep what another version
+    gave.
+    """
 
     def persistent_id(self, value: Any) -> Any:
         return ("class", id(value)) if isinstance(value, type) else None
 
-    def reducer_override(self, value: Any) -> Any:
-        if type(value) is types.FunctionType:
-            # What may lead back to the function has to be in the state.
-            state = (value.__defaults__, value.__kwdefaults__, _contents(value), value.__dict__)
-            return _function, (hash(value.__code__),), state
-        return super().reducer_override(value)
-
-
-def _contents(function: types.FunctionType) -> list[Any]:
-    contents: list[Any] = []
-    for cell in function.__closure__ or ():
-        try:
-            contents.append(cell.cell_contents)
-        except ValueError:
-            contents.append(None)
-    return contents
-
-
-def _function(_: int) -> None:
-    """Stands for a function; never called, for nobody unpickles a mark."""
+    def _dynamic_function_reduce(self, function: Any) -> Any:
+        raise pickle.PicklingError(f"{function!r} has no mark")
