@@ -111,10 +111,7 @@ let package = Package(
         ours(
             "Isthmus",
             [
-                "SessionTransport", "ExecutorRuntime", "WorkerServer", "Wire", "TaskModel", "ZeroMQ", "Posix",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                "SessionTransport", "ExecutorRuntime", "Wire", "TaskModel", "ZeroMQ", "Posix",
             ]),
         .executableTarget(name: "DemoFunctions", dependencies: ["Isthmus"], swiftSettings: settings),
         .executableTarget(

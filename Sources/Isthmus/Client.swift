@@ -11,24 +11,38 @@ import Wire
 /// A client is shared freely between Swift tasks. The session ends when the client and all its `RemoteTask`s
 /// are gone, or with `close()`; what is unfinished then is dropped by the cluster.
 public final class Client: Sendable {
-    private let lease: SessionLease
+    /// The client that is meant where none is named: that of the innermost `Client.run` around this code.
+    @TaskLocal public static var current: Client?
+
+    let lease: SessionLease
+    /// Where the scheduler listens: another client may join with it.
+    public let address: String
+    /// The control socket of an embedded cluster, for `isthmus status --control`; else empty.
+    public let control: String
+    /// Shown in the cluster's listings.
+    public let name: String
 
     /// Starts a cluster of its own on this machine, which lives as long as the client.
     ///
     /// - Parameters:
-    ///   - slots: how many tasks run at once.
+    ///   - slots: how many tasks run at once; nil for the cores of this machine.
     ///   - python: the `python` of the environment in which Python functions run; nil for what `isthmus up`
     ///     chooses: `ISTHMUS_PYTHON`, the active virtual environment, the first `python3` on the `PATH`.
     ///   - swiftExecutable: an executable whose main calls `TaskRegistry.main()`, to run its Swift functions.
     ///     `Client.thisExecutable` if that is the running one.
     ///   - binary: the `isthmus` executable; nil to look for it: `ISTHMUS_BINARY`, beside this executable, in
     ///     `.build/release` of a folder above it, in the virtual environment, on the `PATH`.
-    /// - Throws: `IsthmusError.connection` when it cannot be started, with what to do.
+    ///   - name: shown in listings.
+    ///   - initializer: called once in each Python executor before its first task of this client.
+    /// - Throws: `IsthmusError.connection` when it cannot be started, with what to do;
+    ///   `IsthmusError.invalidOptions` for a number of slots below 1.
     public static func makeEmbedded(
-        slots: Int, python: String? = nil, swiftExecutable: String? = nil, binary: String? = nil
-    ) async throws(IsthmusError) -> Client {
+        slots: Int? = nil, python: String? = nil, swiftExecutable: String? = nil, binary: String? = nil,
+        name: String = "", initializer: TaskInitializer? = nil
+    ) async throws -> Client {
+        if let slots, slots <= 0 { throw IsthmusError.invalidOptions("slots must be greater than 0") }
         let path: String
-        if let binary { path = binary } else { path = try EmbeddedCluster.findBinary() }
+        if let binary { path = binary } else { path = try Installation.findBinary() }
         let started = Waiter<Result<EmbeddedCluster, IsthmusError>>()
         // Starting blocks for as long as Python needs to start: not on a thread of the cooperative pool.
         let starter: OSThread
@@ -41,12 +55,13 @@ public final class Client: Sendable {
                     })
             }
         } catch {
-            throw .connection("the embedded cluster cannot be started: \(error)")
+            throw IsthmusError.connection("the embedded cluster cannot be started: \(error)")
         }
         let result = await started.value
         starter.join()
         let cluster = try result.get()
-        return try await Client(cluster.address, keys: nil, name: "", cluster: cluster)
+        return try await Client(
+            cluster.address, keys: nil, name: name, initializer: initializer, cluster: cluster)
     }
 
     /// Joins a cluster.
@@ -56,17 +71,41 @@ public final class Client: Sendable {
     ///     print it.
     ///   - keys: the key file of a client (`isthmus keys` writes `client.key`); needed for `tcp`.
     ///   - name: shown in listings.
+    ///   - initializer: called once in each Python executor before its first task of this client.
     /// - Throws: `IsthmusError.connection` when nobody answers within ten seconds,
-    ///   `IsthmusError.sessionRefused` when the scheduler does not let this client in.
+    ///   `IsthmusError.sessionRefused` when the scheduler does not let this client in, `CancellationError`
+    ///   when the Swift task is cancelled meanwhile.
     public convenience init(
-        connecting address: String, keys: String? = nil, name: String = ""
-    ) async throws(IsthmusError) {
-        try await self.init(address, keys: keys, name: name, cluster: nil)
+        connecting address: String, keys: String? = nil, name: String = "",
+        initializer: TaskInitializer? = nil
+    ) async throws {
+        try await self.init(address, keys: keys, name: name, initializer: initializer, cluster: nil)
     }
 
     private init(
-        _ address: String, keys: String?, name: String, cluster: EmbeddedCluster?
-    ) async throws(IsthmusError) {
+        _ address: String, keys: String?, name: String, initializer: TaskInitializer?,
+        cluster: EmbeddedCluster?
+    ) async throws {
+        self.address = address
+        self.name = name
+        control = cluster?.control ?? ""
+        let configuration = try Self.configuration(address, keys: keys, name: name)
+        lease = try SessionLease(configuration, initializer: initializer, cluster: cluster)
+        let session = lease.session
+        let problem = await withTaskCancellationHandler {
+            await session.opened.value
+        } onCancel: {
+            session.requestClose()
+        }
+        if let problem {
+            try Task.checkCancellation()
+            throw problem
+        }
+    }
+
+    private static func configuration(
+        _ address: String, keys: String?, name: String
+    ) throws(IsthmusError) -> ConnectorConfiguration {
         var configuration: ConnectorConfiguration
         do {
             let fields = [
@@ -84,14 +123,7 @@ public final class Client: Sendable {
                 "\(address) needs a key: pass keys: with the path of the client.key that `isthmus keys` wrote"
             )
         }
-        lease = try SessionLease(configuration, cluster: cluster)
-        let session = lease.session
-        let problem = await withTaskCancellationHandler {
-            await session.opened.value
-        } onCancel: {
-            session.requestClose()
-        }
-        if let problem { throw problem }
+        return configuration
     }
 
     /// The path of the running executable, for `swiftExecutable:`.
@@ -110,86 +142,100 @@ public final class Client: Sendable {
     ///   - type: the type of the value.
     ///   - options: how to run the task.
     /// - Throws: `IsthmusError.argumentNotEncodable`, `limit`, `invalidFunction`, `invalidOptions`,
-    ///   `connection`, `closed`, or `cancelled` if the Swift task is cancelled while it is suspended.
+    ///   `connection` or `closed`, or `CancellationError` if the Swift task is cancelled while it waits.
     nonisolated(nonsending) public func submit<each Argument: Encodable, Value: Decodable & Sendable>(
         _ function: TaskFunction, _ arguments: repeat each Argument,
         keywords: [String: any Encodable & Sendable] = [:], as type: Value.Type = Value.self,
         options: TaskOptions = TaskOptions()
-    ) async throws(IsthmusError) -> RemoteTask<Value> {
-        var call = CallEncoder(function)
-        for argument in repeat each arguments { try call.append(argument) }
-        let (bytes, dependencies) = try call.finish(keywords: keywords)
+    ) async throws -> RemoteTask<Value> {
+        var encoder = CallEncoder(function)
+        for argument in repeat each arguments { try encoder.append(argument) }
+        // Holds the handles of the arguments until the task is on its way: their outcomes are still needed.
+        let call = try encoder.finish(keywords: keywords)
         let handle = try await lease.session.submit(
-            function, options, bytes, dependencies: dependencies, lease: lease)
-        // Until here the arguments' own handles keep the outcomes that this task needs from being released.
-        repeat withExtendedLifetime(each arguments) {}
-        withExtendedLifetime(keywords) {}
+            function, options, call.bytes, dependencies: try call.tasks(), lease: lease)
         return RemoteTask(handle: handle)
     }
 
-    /// Calls a function of one argument once per element, with as many calls at once as there are slots, and
-    /// gives the values in the order of the elements. Elements are taken as they are needed, some ahead of
-    /// the one that is awaited, so an endless sequence needs bounded memory.
+    /// Calls a function once per element (of several sequences: once per row, until the shortest ends), with
+    /// many calls at once, and gives the values in the order of the elements.
+    ///
+    /// Elements travel in chunks whose size follows the time that they take, or is `chunkSize`. They are
+    /// taken as they are needed, a bounded way ahead of the one that is awaited, so an endless sequence needs
+    /// bounded memory. With a timeout and no `chunkSize`, with retries, with another codec of the result, and
+    /// when they must not run twice, each element is a task of its own.
     ///
     /// Values that come before an error are delivered; the error ends the sequence. When the iteration is
-    /// left, tasks that have not ended are cancelled.
-    public func map<Inputs: Sequence, Value: Decodable & Sendable>(
-        _ function: TaskFunction, over inputs: Inputs, as type: Value.Type = Value.self,
-        options: TaskOptions = TaskOptions()
-    ) -> RemoteValues<Inputs, Value> where Inputs.Element: Encodable {
-        RemoteValues(client: self, function: function, inputs: inputs, options: options)
+    /// left, tasks that have not ended are cancelled. Nothing is submitted before the iteration begins.
+    ///
+    /// - Parameters:
+    ///   - chunkSize: elements of each task; nil to let the time decide that they take.
+    ///   - bufferSize: how many elements are read ahead at most.
+    ///   - options: `timeout` limits each call.
+    public func map<each Inputs: Sequence, Value: Decodable & Sendable>(
+        _ function: TaskFunction, over inputs: repeat each Inputs, as type: Value.Type = Value.self,
+        chunkSize: Int? = nil, bufferSize: Int? = nil, options: TaskOptions = TaskOptions()
+    ) -> RemoteValues<Value> where repeat (each Inputs).Element: Encodable {
+        RemoteValues(
+            lease: lease, function: function, rows: MapRows(repeat each inputs), chunkSize: chunkSize,
+            bufferSize: bufferSize, options: options)
     }
 
-    /// Ends the session: unfinished tasks are dropped by the cluster and end with `IsthmusError.closed` here.
-    /// An embedded cluster is stopped. Returns when all that is done.
+    /// Submits a node with everything that it needs; returns the task of that node.
+    nonisolated(nonsending) public func compute<Value>(
+        _ node: TaskNode<Value>
+    ) async throws -> RemoteTask<Value> {
+        try await compute([node], options: TaskOptions())[0]
+    }
+
+    /// Submits nodes with everything that they need; what they share runs once.
+    nonisolated(nonsending) public func compute<Value>(
+        _ nodes: [TaskNode<Value>]
+    ) async throws -> [RemoteTask<Value>] {
+        try await compute(nodes, options: TaskOptions())
+    }
+
+    nonisolated(nonsending) func compute<Value>(
+        _ nodes: [TaskNode<Value>], options: TaskOptions
+    ) async throws -> [RemoteTask<Value>] {
+        var submission = GraphSubmission(lease, options)
+        return try await submission.submit(nodes.map(\.node)).map { RemoteTask(handle: $0) }
+    }
+
+    /// A view of this client whose tasks have these options.
+    public func options(_ options: TaskOptions) -> TaskView { TaskView(client: self, options: options) }
+
+    /// Asks the cluster to stop all tasks of this client that have not ended.
+    ///
+    /// - Parameter running: also those that run; false to cancel only what has not started.
+    public func cancelAll(running: Bool = true) { lease.session.cancelAll(running: running) }
+
+    /// Be the current client while `body` runs; then wait until all tasks have ended, and close. After an
+    /// error, what has not ended is dropped instead.
+    nonisolated(nonsending) public func run<Result>(
+        _ body: (Client) async throws -> Result
+    ) async throws -> Result {
+        let result: Result
+        do {
+            result = try await Client.$current.withValue(self) { try await body(self) }
+        } catch {
+            await close()
+            throw error
+        }
+        await shutdown()
+        return result
+    }
+
+    /// Takes no more tasks, and ends the session (and an embedded cluster) when all tasks have ended.
+    /// Returns after that. When the Swift task is cancelled meanwhile, what has not ended is dropped.
+    ///
+    /// - Parameter cancelsPending: cancel the tasks that have not started instead of waiting for them.
+    public func shutdown(cancelsPending: Bool = false) async {
+        await lease.session.drain(cancelsPending: cancelsPending)
+        await lease.close()
+    }
+
+    /// Ends the session at once: unfinished tasks are dropped by the cluster and end with
+    /// `IsthmusError.closed` here. An embedded cluster is stopped. Returns when all that is done.
     public func close() async { await lease.close() }
-}
-
-/// Encodes the arguments of one call.
-struct CallEncoder {
-    private let dependencies = NeutralDependencies()
-    private var positional: [NeutralValue] = []
-    private let kind: ExecutorKind
-
-    init(_ function: TaskFunction) { kind = function.kind }
-
-    mutating func append(_ argument: some Encodable) throws(IsthmusError) {
-        positional.append(try encode(argument, "argument \(positional.count + 1)"))
-    }
-
-    mutating func finish(
-        keywords: [String: any Encodable & Sendable]
-    ) throws(IsthmusError) -> (bytes: [UInt8], dependencies: [TaskID]) {
-        var call = NeutralValue.array(positional)
-        if !keywords.isEmpty {
-            guard kind == .python else {
-                throw .argumentNotEncodable(path: "", problem: "Swift functions have no keyword arguments")
-            }
-            var named: [NeutralPair] = []
-            for (name, argument) in keywords.sorted(by: { $0.key < $1.key }) {
-                named.append(NeutralPair(.string(name), try encode(argument, "argument \(name)")))
-            }
-            call = .map([NeutralPair(.string("args"), call), NeutralPair(.string("kwargs"), .map(named))])
-        }
-        guard dependencies.tasks.count <= Limits.dependenciesPerTaskMax else {
-            throw .limit(
-                "the arguments contain \(dependencies.tasks.count) tasks, at most "
-                    + "\(Limits.dependenciesPerTaskMax) are allowed: gather them in several steps")
-        }
-        do {
-            return (try call.encoded(), dependencies.tasks)
-        } catch {
-            throw .limit(
-                "the arguments are too large: \(error); the cluster can read them from where they are")
-        }
-    }
-
-    private func encode(_ argument: some Encodable, _ place: String) throws(IsthmusError) -> NeutralValue {
-        do {
-            return try NeutralValue(encoding: argument, dependencies: dependencies)
-        } catch {
-            throw .argumentNotEncodable(
-                path: error.path.isEmpty ? place : "\(place), \(error.path)", problem: error.problem)
-        }
-    }
 }

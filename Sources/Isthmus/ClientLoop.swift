@@ -151,7 +151,7 @@ extension ClientLoop {
         while nextLetter < letters.count, !connector.link.isBlocked {
             switch letters[nextLetter] {
             case .release(let first): writeReleases(from: first)
-            case .defineFunction, .defineOptions, .submit, .cancel:
+            case .defineFunction, .defineOptions, .submit, .cancel, .setup:
                 write(letters[nextLetter])
                 nextLetter += 1
             }
@@ -175,13 +175,18 @@ extension ClientLoop {
             link.writer.uint32(UInt32(fields.count))
             link.writer.fields(fields)
         case .submit(let task):
-            link.beginRecord(.submit)
+            link.beginRecord(.submit, flags: task.parent == nil ? 0 : Submission.hasParent)
             link.writer.submissionHead(
                 sequence: task.sequence, function: task.function, options: task.options, kind: task.kind,
-                parent: nil, dependencies: task.dependencies)
+                parent: task.parent, dependencies: task.dependencies)
             link.appendPayload(.neutral, task.arguments)
-        case .cancel(let sequence):
-            link.beginRecord(.cancel, flags: 1)
+        case .setup(let function, let arguments):
+            link.beginRecord(.setup)
+            link.writer.uint32(function)
+            link.writer.uint32(0)
+            link.appendPayload(.neutral, arguments)
+        case .cancel(let sequence, let running):
+            link.beginRecord(.cancel, flags: running ? 1 : 0)
             link.writer.uint64(sequence)
         case .release: preconditionFailure("releases are written together")
         }

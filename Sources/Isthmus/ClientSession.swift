@@ -20,6 +20,10 @@ final class ClientSession: Sendable {
         var id: SessionID
         var phase = Phase.opening
         var closeRequested = false
+        /// Nothing more is taken; what there is may end.
+        var isClosing = false
+        /// Those who wait until nothing is unfinished.
+        var drained: [Waiter<Void>] = []
         var next: UInt64 = 1
         var outbox: [Letter] = []
         var credit = Credit()
@@ -32,21 +36,33 @@ final class ClientSession: Sendable {
     struct Unfinished {
         let entry: TaskEntry
         let bytes: Int
-        var isCancelled = false
+        var cancellation = Cancellation.none
         /// No handle is left: its outcome is released as soon as it arrives.
         var isAbandoned = false
     }
 
+    /// What the cluster was asked for.
+    enum Cancellation: Int {
+        case none, ifNotStarted, evenIfRunning
+    }
+
+    /// Called once in each executor before the first task; also of a session that takes the place of one that
+    /// was forgotten.
+    private let initializer: TaskInitializer?
     let state: Mutex<State>
     let wake: EventFD
     let opened = Waiter<IsthmusError?>()
 
-    init() throws(IsthmusError) {
+    init(_ initializer: TaskInitializer?) throws(IsthmusError) {
+        self.initializer = initializer
         state = Mutex(State(id: SessionID(randomUInt64())))
         do {
             wake = try EventFD()
         } catch {
             throw .connection("the client cannot start: \(error)")
+        }
+        if let initializer {
+            try state.withLock { state throws(IsthmusError) in try state.setUp(initializer) }
         }
     }
 
@@ -56,7 +72,8 @@ final class ClientSession: Sendable {
     nonisolated(nonsending) func submit(
         _ function: TaskFunction, _ options: TaskOptions, _ arguments: [UInt8], dependencies: [TaskID],
         lease: SessionLease
-    ) async throws(IsthmusError) -> TaskHandle {
+    ) async throws -> TaskHandle {
+        if let problem = options.problem { throw IsthmusError.invalidOptions(problem) }
         let definition = try function.definition()
         if try !takeCredit(arguments.count) { try await waitForCredit(arguments.count) }
         let entry = try post(function, options, definition, arguments, dependencies)
@@ -66,6 +83,7 @@ final class ClientSession: Sendable {
     private func takeCredit(_ bytes: Int) throws(IsthmusError) -> Bool {
         try state.withLock { state throws(IsthmusError) in
             if case .over(let error) = state.phase { throw error }
+            if state.isClosing { throw .closed }
             guard !state.credit.isTooLarge(bytes) else {
                 throw .limit(
                     "the arguments have \(bytes) bytes, and the scheduler takes at most "
@@ -77,7 +95,7 @@ final class ClientSession: Sendable {
         }
     }
 
-    nonisolated(nonsending) private func waitForCredit(_ bytes: Int) async throws(IsthmusError) {
+    nonisolated(nonsending) private func waitForCredit(_ bytes: Int) async throws {
         let waiter = Waiter<IsthmusError?>()
         state.withLock { state in
             if case .over(let error) = state.phase {
@@ -90,9 +108,12 @@ final class ClientSession: Sendable {
         let problem = await withTaskCancellationHandler {
             await waiter.value
         } onCancel: {
-            waiter.give(.cancelled(.unsubmitted))
+            waiter.give(.closed)
         }
-        if let problem { throw problem }
+        if let problem {
+            try Task.checkCancellation()
+            throw problem
+        }
     }
 
     /// Numbers the task and puts it into the outbox. The caller holds credit for it.
@@ -110,13 +131,15 @@ final class ClientSession: Sendable {
                 let optionsNumber = try state.number(of: options)
                 let sequence = state.next
                 state.next += 1
-                let entry = TaskEntry(id: TaskID(session: state.id, sequence: sequence), function: function)
+                let entry = TaskEntry(
+                    id: TaskID(session: state.id, sequence: sequence), function: function, options: options)
                 state.entries[sequence] = Unfinished(entry: entry, bytes: arguments.count)
                 state.outbox.append(
                     .submit(
                         Submitted(
                             sequence: sequence, function: functionNumber, options: optionsNumber,
-                            kind: function.kind, dependencies: dependencies.map(\.sequence),
+                            kind: function.kind, parent: TaskContext.current?.attemptID.task,
+                            dependencies: dependencies.map(\.sequence),
                             arguments: arguments)))
                 return (entry, state.mustWake())
             } catch {
@@ -128,16 +151,40 @@ final class ClientSession: Sendable {
         return entry
     }
 
-    func cancel(_ task: TaskID) {
+    /// - Parameter running: also when it runs already.
+    func cancel(_ task: TaskID, running: Bool) {
         let mustWake = state.withLock { state in
-            guard task.session == state.id, state.entries[task.sequence]?.isCancelled == false else {
-                return false
-            }
-            state.entries[task.sequence]?.isCancelled = true
-            state.outbox.append(.cancel(task.sequence))
-            return state.mustWake()
+            task.session == state.id && state.cancel(task.sequence, running: running) && state.mustWake()
         }
         if mustWake { wake.signal() }
+    }
+
+    func cancelAll(running: Bool) {
+        let mustWake = state.withLock { state in
+            var isAsked = false
+            for sequence in state.entries.keys.sorted() {
+                if state.cancel(sequence, running: running) { isAsked = true }
+            }
+            return isAsked && state.mustWake()
+        }
+        if mustWake { wake.signal() }
+    }
+
+    /// Takes no more tasks and returns when all have ended, or when the Swift task is cancelled.
+    func drain(cancelsPending: Bool) async {
+        let waiter = Waiter<Void>()
+        let isIdle = state.withLock { state in
+            state.isClosing = true
+            if !state.entries.isEmpty { state.drained.append(waiter) }
+            return state.entries.isEmpty
+        }
+        if isIdle { return }
+        if cancelsPending { cancelAll(running: false) }
+        await withTaskCancellationHandler {
+            await waiter.value
+        } onCancel: {
+            waiter.give(())
+        }
     }
 
     /// Nobody will ask for the outcome any more.
@@ -168,6 +215,30 @@ extension ClientSession.State {
         return true
     }
 
+    /// Answers whether the cluster has to be asked.
+    fileprivate mutating func cancel(_ sequence: UInt64, running: Bool) -> Bool {
+        let wanted = running ? ClientSession.Cancellation.evenIfRunning : .ifNotStarted
+        guard let known = entries[sequence]?.cancellation, known.rawValue < wanted.rawValue else {
+            return false
+        }
+        entries[sequence]?.cancellation = wanted
+        outbox.append(.cancel(sequence, running: running))
+        return true
+    }
+
+    /// Goes before every task of the session.
+    fileprivate mutating func setUp(_ initializer: TaskInitializer) throws(IsthmusError) {
+        let number = try number(of: initializer.function, try initializer.function.definition())
+        outbox.append(.setup(function: number, arguments: initializer.arguments.bytes))
+    }
+
+    /// Those who waited for it, once nothing is unfinished.
+    fileprivate mutating func takeDrained() -> [Waiter<Void>] {
+        guard entries.isEmpty else { return [] }
+        defer { drained = [] }
+        return drained
+    }
+
     fileprivate mutating func number(of function: TaskFunction, _ definition: [UInt8]) throws(IsthmusError)
         -> UInt32
     {
@@ -190,7 +261,6 @@ extension ClientSession.State {
                 "this client has used \(self.options.count) different sets of options, at most "
                     + "\(Limits.optionSetsPerSessionMax) are allowed: use fewer names")
         }
-        if let problem = options.resources.problem { throw .invalidOptions(problem) }
         let number = UInt32(self.options.count + 1)
         self.options[options] = number
         outbox.append(.defineOptions(number, options.fields))
@@ -226,44 +296,50 @@ extension ClientSession {
 
     func finish(_ outcome: ReceivedOutcome) {
         let task = outcome.head.attempt.task
-        let entry = state.withLock { state -> TaskEntry? in
+        let (entry, drained) = state.withLock { state -> (TaskEntry?, [Waiter<Void>]) in
             guard task.session == state.id, let unfinished = state.entries.removeValue(forKey: task.sequence)
-            else { return nil }
+            else { return (nil, []) }
             state.credit.giveBack(unfinished.bytes)
             if unfinished.isAbandoned { state.outbox.append(.release(task.sequence)) }
-            return unfinished.entry
+            return (unfinished.entry, state.takeDrained())
         }
         entry?.finish(.outcome(outcome))
+        for waiter in drained { waiter.give(()) }
     }
 
     /// The scheduler does not know the session any more. What was submitted in it is void; the client goes on
     /// with a new one.
     func restart(_ error: IsthmusError) -> SessionID {
         let id = SessionID(randomUInt64())
-        let lost = state.withLock { state in
+        let (lost, drained) = state.withLock { state in
             state.id = id
             state.next = 1
             state.outbox = []
             state.functions = [:]
             state.options = [:]
             state.credit.restart()
+            if let initializer {
+                do { try state.setUp(initializer) } catch { preconditionFailure("it was set up before") }
+            }
             state.credit.serve()
-            return state.takeEntries()
+            return (state.takeEntries(), state.takeDrained())
         }
         for entry in lost { entry.finish(.failed(error)) }
+        for waiter in drained { waiter.give(()) }
         return id
     }
 
     /// The end of the session and of all its tasks.
     func end(_ error: IsthmusError) {
-        let lost = state.withLock { state -> [TaskEntry] in
-            if case .over = state.phase { return [] }
+        let (lost, drained) = state.withLock { state -> ([TaskEntry], [Waiter<Void>]) in
+            if case .over = state.phase { return ([], []) }
             state.phase = .over(error)
             state.outbox = []
             state.credit.fail(error)
-            return state.takeEntries()
+            return (state.takeEntries(), state.takeDrained())
         }
         for entry in lost { entry.finish(.failed(error)) }
+        for waiter in drained { waiter.give(()) }
         opened.give(error)
     }
 }
@@ -273,12 +349,6 @@ extension ClientSession.State {
         defer { entries = [:] }
         return entries.values.map(\.entry)
     }
-}
-
-extension TaskFailure {
-    static let unsubmitted = TaskFailure(
-        task: "not submitted", function: "none", attempt: 0, worker: "",
-        detail: "The Swift task that submits it was cancelled while it waited for credit.", output: "")
 }
 
 extension IsthmusError {

@@ -1,3 +1,4 @@
+public import FoundationEssentials
 package import Wire
 
 /// A value whose shape is not known beforehand: what Python returns where types vary.
@@ -17,6 +18,10 @@ public enum DynamicValue: Hashable, Sendable {
     /// In Python's order.
     case dictionary([Entry])
     case ndArray(NDArray)
+    case uuid(UUID)
+    case decimal(Decimal)
+    /// A `datetime` with a time zone.
+    case date(Date)
 
     /// One entry of a dictionary.
     public struct Entry: Hashable, Sendable {
@@ -52,7 +57,7 @@ public enum DynamicValue: Hashable, Sendable {
         case .double(let number): number
         case .int(let number): Double(number)
         case .unsigned(let number): Double(number)
-        case .null, .bool, .string, .bytes, .array, .dictionary, .ndArray: nil
+        case .null, .bool, .string, .bytes, .array, .dictionary, .ndArray, .uuid, .decimal, .date: nil
         }
     }
     /// A truth value; numbers are none.
@@ -121,6 +126,9 @@ extension DynamicValue: Codable {
         case .bytes(let bytes): try container.encode(bytes)
         case .array(let elements): try container.encode(elements)
         case .ndArray(let array): try container.encode(array)
+        case .uuid(let uuid): try container.encode(uuid)
+        case .decimal(let number): try container.encode(number)
+        case .date(let date): try container.encode(date)
         case .dictionary: break
         }
     }
@@ -140,6 +148,9 @@ extension DynamicValue: CustomStringConvertible {
         case .array(let elements): "\(elements)"
         case .dictionary(let entries):
             "{" + entries.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + "}"
+        case .uuid(let uuid): "\(uuid)"
+        case .decimal(let number): "\(number)"
+        case .date(let date): "\(date)"
         case .ndArray(let array): "array of dtype \(array.dtype) and shape \(array.shape)"
         }
     }
@@ -163,6 +174,9 @@ extension DynamicValue: NeutralRepresentable, NeutralInitializable {
                         try $0.key.neutralValue(dependencies), try $0.value.neutralValue(dependencies))
                 })
         case .ndArray(let array): array.neutralValue(dependencies)
+        case .uuid(let uuid): uuid.neutralValue(dependencies)
+        case .decimal(let number): try number.neutralValue(dependencies)
+        case .date(let date): try date.neutralValue(dependencies)
         }
     }
 
@@ -180,6 +194,9 @@ extension DynamicValue: NeutralRepresentable, NeutralInitializable {
             self = .dictionary(
                 try pairs.map { Entry(key: try DynamicValue($0.key), value: try DynamicValue($0.value)) })
         case .ndArray(let array): self = .ndArray(NDArray(array))
+        case .uuid: self = .uuid(try UUID(value))
+        case .decimal: self = .decimal(try Decimal(value))
+        case .instant: self = .date(try Date(value))
         case .dependency: throw NeutralError("a dependency outside of a call")
         }
     }

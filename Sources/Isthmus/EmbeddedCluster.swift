@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Posix
 import Synchronization
@@ -16,26 +17,43 @@ final class EmbeddedCluster: Sendable {
 
     private let child: Mutex<Child>
     let address: String
+    /// The control socket.
+    let control: String
     /// Readable once the child has ended.
     let endDescriptor: Int32
 
+    /// The one line on standard output that says that it serves.
+    private struct Ready: Decodable {
+        let address: String
+        let control: String
+    }
+
     /// Starts the child and blocks until it is ready. Its log goes to this process's standard error.
     init(
-        binary: String, slots: Int, python: String?, swiftExecutable: String?
+        binary: String, slots: Int?, python: String?, swiftExecutable: String?
     ) throws(IsthmusError) {
         let directory = Self.newDirectory()
-        var arguments = [binary, "up", "--embedded", "--slots", String(slots), "--directory", directory]
+        var arguments = [binary, "up", "--embedded", "--directory", directory]
+        if let slots { arguments += ["--slots", String(slots)] }
         if let python { arguments += ["--python", python] }
         if let swiftExecutable { arguments += ["--swift", swiftExecutable] }
+        let command = arguments.joined(separator: " ")
+        var started: Child
         do {
-            let started = try Self.start(arguments)
-            endDescriptor = started.endDescriptor
-            child = Mutex(started)
+            started = try Self.start(arguments)
         } catch {
-            throw .connection("the embedded cluster cannot be started: \(error)")
+            throw .connection("the embedded cluster cannot be started (\(command)): \(error)")
         }
-        address = "ipc://\(directory)/scheduler.ipc"
-        try waitUntilReady(arguments)
+        endDescriptor = started.endDescriptor
+        do {
+            let ready = try Self.waitUntilReady(&started)
+            address = ready.address
+            control = ready.control
+        } catch {
+            Self.stop(&started)
+            throw .connection("the embedded cluster did not start (\(command)): \(error)")
+        }
+        child = Mutex(started)
     }
 
     private static func start(_ arguments: [String]) throws(PosixError) -> Child {
@@ -54,39 +72,31 @@ final class EmbeddedCluster: Sendable {
     }
 
     /// One line on standard output says that sessions are accepted.
-    private func waitUntilReady(_ arguments: [String]) throws(IsthmusError) {
+    private static func waitUntilReady(_ child: inout Child) throws(PosixError) -> Ready {
         let deadline = MonotonicClock.now + Limits.embeddedStartTimeout
         var line = [UInt8](repeating: 0, count: Limits.announcementBytesMax)
         var count = 0
-        do {
-            var poller = try Poller()
-            try poller.watch(child.withLock { $0.streamDescriptor }, token: 0)
-            while count < line.count {
-                let now = MonotonicClock.now
-                guard now < deadline else { break }
-                _ = try poller.wait(until: deadline, now: now)
-                let transferred = try child.withLock { child throws(PosixError) in
-                    try child.stream!.read(into: &line, at: count)
-                }
-                guard case .bytes(let more) = transferred else {
-                    if case .wouldBlock = transferred { continue }
-                    throw PosixError(
-                        "it ended before it was ready; its last words are on standard error", code: 0)
-                }
-                count += more
-                if line[..<count].contains(UInt8(ascii: "\n")) { return }
+        var poller = try Poller()
+        try poller.watch(child.streamDescriptor, token: 0)
+        while count < line.count {
+            let now = MonotonicClock.now
+            guard now < deadline else { break }
+            _ = try poller.wait(until: deadline, now: now)
+            let transferred = try child.stream!.read(into: &line, at: count)
+            guard case .bytes(let more) = transferred else {
+                if case .wouldBlock = transferred { continue }
+                throw PosixError(
+                    "it ended before it was ready; its last words are on standard error", code: 0)
             }
-        } catch {
-            stop()
-            throw .connection(
-                "the embedded cluster did not start (\(arguments.joined(separator: " "))): \(error)")
+            count += more
+            guard let end = line[..<count].firstIndex(of: UInt8(ascii: "\n")) else { continue }
+            if let ready = try? JSONDecoder().decode(Ready.self, from: Data(line[..<end])) { return ready }
+            throw PosixError(
+                "it did not say where it listens, but \(String(decoding: line[..<end], as: UTF8.self))",
+                code: 0)
         }
-        stop()
-        throw .connection(
-            "the embedded cluster was not ready within "
-                + "\(Limits.embeddedStartTimeout.nanoseconds / 1_000_000_000) seconds "
-                + "(\(arguments.joined(separator: " ")))"
-        )
+        let seconds = Limits.embeddedStartTimeout.nanoseconds / 1_000_000_000
+        throw PosixError("it was not ready within \(seconds) seconds", code: 0)
     }
 
     /// How the child ended; nil while it runs.
@@ -95,17 +105,19 @@ final class EmbeddedCluster: Sendable {
     }
 
     /// Lets the child go, and kills what has not gone by itself after a moment. Blocks for that long.
-    func stop() {
-        child.withLock { $0.stream = nil }
+    func stop() { child.withLock { Self.stop(&$0) } }
+
+    private static func stop(_ child: inout Child) {
+        _ = child.stream.take()
         let deadline = MonotonicClock.now + Limits.closeTimeout
-        if var poller = try? Poller(), (try? poller.watch(endDescriptor, token: 0)) != nil {
+        if var poller = try? Poller(), (try? poller.watch(child.endDescriptor, token: 0)) != nil {
             while MonotonicClock.now < deadline {
                 guard let ready = try? poller.wait(until: deadline, now: MonotonicClock.now) else { break }
                 if !ready.isEmpty { break }
             }
         }
         // Waits for the child, and kills what is left of its group.
-        child.withLock { $0.process = nil }
+        _ = child.process.take()
     }
 
     private static func newDirectory() -> String {
@@ -113,34 +125,5 @@ final class EmbeddedCluster: Sendable {
             environmentVariable("XDG_RUNTIME_DIR").map { "\($0)/isthmus" } ?? "/tmp/isthmus-\(geteuid())"
         let digits = String(randomUInt64() & 0xffff_ffff, radix: 16)
         return "\(base)/embedded-\(String(repeating: "0", count: 8 - digits.count))\(digits)"
-    }
-
-    /// Where the `isthmus` executable is: `ISTHMUS_BINARY`, beside this executable, in a build folder above
-    /// it, in the virtual environment, on the `PATH`.
-    static func findBinary() throws(IsthmusError) -> String {
-        if let named = environmentVariable("ISTHMUS_BINARY"), !named.isEmpty {
-            guard isExecutable(named) else {
-                throw .connection("ISTHMUS_BINARY is \(named), which is not an executable")
-            }
-            return named
-        }
-        var candidates: [String] = []
-        if let own = try? executablePath() {
-            var folder = own[...]
-            while let slash = folder.lastIndex(of: "/") {
-                folder = folder[..<slash]
-                if candidates.isEmpty { candidates.append("\(folder)/isthmus") }
-                candidates.append("\(folder)/.build/release/isthmus")
-            }
-        }
-        if let environment = environmentVariable("VIRTUAL_ENV") {
-            candidates.append("\(environment)/bin/isthmus")
-        }
-        let path = environmentVariable("PATH") ?? ""
-        candidates += path.split(separator: ":").map { "\($0)/isthmus" }
-        if let found = candidates.first(where: { isExecutable($0) }) { return found }
-        throw .connection(
-            "the isthmus executable is not found beside this one, in a .build/release above it, or on the "
-                + "PATH: build it (swift build -c release --product isthmus) and set ISTHMUS_BINARY to it")
     }
 }

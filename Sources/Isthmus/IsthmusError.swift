@@ -13,10 +13,16 @@ public enum IsthmusError: Error, Sendable, Hashable {
     case memoryLimit(TaskFailure)
     /// The task ran for longer than `TaskOptions.timeout`.
     case timedOut(TaskFailure)
-    /// The task was cancelled, or the Swift task that awaited it was.
+    /// The task did not end within `TaskOptions.deadline`, counted from `submit`, and was given up.
+    case deadlineExceeded(TaskFailure)
+    /// The task was cancelled. If it was the Swift task that awaits it, `CancellationError` is thrown.
     case cancelled(TaskFailure)
-    /// The task may have run, and will not be tried again: its worker was lost, for example.
+    /// The task may have run, and will not be tried again.
     case lost(TaskFailure)
+    /// The same, because the worker that ran it is gone.
+    case workerLost(TaskFailure)
+    /// The initializer of the client raised or threw in an executor: every task there fails.
+    case initializerFailed(TaskFailure)
     /// A task that this one takes as an argument has no value.
     case dependencyFailed(TaskFailure)
     /// The cluster did not accept the task: a limit, an unknown option, or no worker that could ever run it.
@@ -75,47 +81,4 @@ public struct TaskFailure: Sendable, Hashable {
     public let detail: String
     /// The last lines that it wrote to standard error.
     public let output: String
-}
-
-extension IsthmusError: CustomStringConvertible {
-    /// What happened, where, and what to do.
-    public var description: String {
-        switch self {
-        case .python(let exception):
-            "\(exception.task) raised \(exception.type): \(exception.message)"
-                + (exception.traceback.isEmpty ? "" : "\n\(exception.traceback)")
-        case .swift(let failure): "\(failure.task) threw \(failure.type): \(failure.message)"
-        case .executorCrashed(let task): "\(task) killed its executor. \(task.explanation)"
-        case .memoryLimit(let task): "\(task) was over the memory limit. \(task.explanation)"
-        case .timedOut(let task): "\(task) ran out of time. \(task.explanation)"
-        case .cancelled(let task): "\(task) was cancelled. \(task.explanation)"
-        case .lost(let task): "\(task) was lost. \(task.explanation)"
-        case .dependencyFailed(let task):
-            "\(task) did not run: a task that it needs failed. \(task.explanation)"
-        case .refused(let task): "\(task) was refused. \(task.explanation)"
-        case .limit(let text): text
-        case .argumentNotEncodable(let path, let problem):
-            "\(path.isEmpty ? "an argument" : path) cannot be sent: \(problem)"
-        case .resultNotDecodable(let task):
-            "\(task) ended with a value that cannot be read here. \(task.explanation)"
-        case .invalidFunction(let text): text
-        case .invalidOptions(let text): text
-        case .connection(let text): text
-        case .sessionRefused(let code, let message): "the scheduler refuses this client (\(code)): \(message)"
-        case .closed: "the client is closed: make a new Client"
-        }
-    }
-}
-
-extension TaskFailure: CustomStringConvertible {
-    /// `task 0123456789abcdef-17 (math:hypot), attempt 2 on worker fedcba9876543210`
-    public var description: String {
-        let place = worker.isEmpty ? "" : ", attempt \(attempt) on worker \(worker)"
-        return "task \(task) (\(function))\(place)"
-    }
-
-    /// The detail of a crash holds the last output already.
-    var explanation: String {
-        output.isEmpty || detail.contains(output) ? detail : "\(detail)\nIts last output:\n\(output)"
-    }
 }

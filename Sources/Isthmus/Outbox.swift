@@ -6,9 +6,9 @@ enum Letter: Sendable {
     case defineFunction(UInt32, ExecutorKind, definition: [UInt8])
     case defineOptions(UInt32, [Field])
     case submit(Submitted)
-    /// Also when it is running.
-    case cancel(UInt64)
+    case cancel(UInt64, running: Bool)
     case release(UInt64)
+    case setup(function: UInt32, arguments: [UInt8])
 }
 
 struct Submitted: Sendable {
@@ -16,6 +16,7 @@ struct Submitted: Sendable {
     let function: UInt32
     let options: UInt32
     let kind: ExecutorKind
+    let parent: TaskID?
     let dependencies: [UInt64]
     let arguments: [UInt8]
 }

@@ -16,15 +16,14 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
 
     /// The value. Suspends until the task has ended.
     ///
-    /// Cancelling the Swift task that awaits it cancels this task too, also when it is running, and throws at
-    /// once.
-    ///
-    /// - Throws: why there is none.
+    /// - Throws: `IsthmusError` with the reason why there is none; `CancellationError` at once when the Swift
+    ///   task that awaits it is cancelled, which cancels this task too, also when it is running.
     public var value: Value {
-        get async throws(IsthmusError) {
+        get async throws {
             switch await handle.end() {
-            case .outcome(let outcome): try outcome.value(as: Value.self, of: handle.entry.function)
+            case .outcome(let outcome): try outcome.value(as: Value.self, of: handle.entry)
             case .failed(let error): throw error
+            case .interrupted: throw CancellationError()
             }
         }
     }
@@ -32,13 +31,15 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
     /// How the task ended: attempt, worker, timings, output and error. Suspends until it has ended, and is
     /// cancelled as `value` is.
     ///
-    /// - Throws: when there is no outcome: the connection was lost, the client was closed, or the Swift task
-    ///   that awaits it was cancelled. An exception of the function is not thrown but is in `TaskOutcome.error`.
+    /// - Throws: `IsthmusError` when there is no outcome, because the connection was lost or the client was
+    ///   closed; `CancellationError` as `value` does. An exception of the function is not thrown but is in
+    ///   `TaskOutcome.error`.
     public var outcome: TaskOutcome {
-        get async throws(IsthmusError) {
+        get async throws {
             switch await handle.end() {
-            case .outcome(let outcome): outcome.outcome(of: handle.entry.function)
+            case .outcome(let outcome): outcome.outcome(of: handle.entry)
             case .failed(let error): throw error
+            case .interrupted: throw CancellationError()
             }
         }
     }
@@ -47,13 +48,15 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
     ///
     /// - Throws: as `outcome` does.
     public var output: TaskOutput {
-        get async throws(IsthmusError) { try await outcome.output }
+        get async throws { try await outcome.output }
     }
 
-    /// Asks the cluster to stop the task, also when it is running: an exception inside the function (Python)
-    /// or a cancelled `Task` (Swift), then, after the grace period, the end of its executor. Its outcome
-    /// tells whether it came too late.
-    public func cancel() { handle.session.cancel(handle.entry.id) }
+    /// Asks the cluster to stop the task. Its outcome tells whether that came too late.
+    ///
+    /// - Parameter running: also when it runs, by an exception inside the function (Python) or a cancelled
+    ///   `Task` (Swift) and, after the grace period, the end of its executor. False: only if it has not
+    ///   started.
+    public func cancel(running: Bool = true) { handle.session.cancel(handle.entry.id, running: running) }
 
     /// The task as an argument inside arrays and dictionaries of other arguments.
     public var argument: TaskArgument { TaskArgument(self) }
@@ -71,7 +74,7 @@ extension RemoteTask: Encodable {
 
 extension RemoteTask: NeutralRepresentable {
     package func neutralValue(_ dependencies: NeutralDependencies) -> NeutralValue {
-        .dependency(dependencies.index(of: handle.entry.id))
+        .dependency(dependencies.index(of: handle.entry.id, owner: handle))
     }
 }
 

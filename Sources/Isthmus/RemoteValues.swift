@@ -1,90 +1,38 @@
 import TaskModel
 
 /// The values of `Client.map`, in the order of the elements.
-public struct RemoteValues<Inputs: Sequence, Value: Decodable & Sendable>: AsyncSequence
-where Inputs.Element: Encodable {
+///
+/// May be iterated once: its sequences may be such that are used up.
+public struct RemoteValues<Value: Decodable & Sendable>: AsyncSequence {
     /// What the function returns.
     public typealias Element = Value
-    /// Why an element has no value.
-    public typealias Failure = IsthmusError
+    /// `IsthmusError` with the reason why an element has no value, or `CancellationError`.
+    public typealias Failure = any Error
 
-    let client: Client
-    let function: TaskFunction
-    let inputs: Inputs
-    let options: TaskOptions
+    private let run: MapRun
 
-    /// Begins to submit at the first `next`.
-    public func makeAsyncIterator() -> Iterator {
-        Iterator(client: client, function: function, inputs: inputs.makeIterator(), options: options)
+    init(
+        lease: SessionLease, function: TaskFunction, rows: MapRows, chunkSize: Int?, bufferSize: Int?,
+        options: TaskOptions
+    ) {
+        run = MapRun(lease, function, rows, chunkSize: chunkSize, bufferSize: bufferSize, options)
     }
 
-    /// Submits ahead of what is awaited, at most `Limits.mapWindowMax` tasks.
+    /// Begins to submit at the first `next`.
+    public func makeAsyncIterator() -> Iterator { Iterator(run: run) }
+
+    /// Submits ahead of what is awaited.
     public struct Iterator: AsyncIteratorProtocol {
-        /// Cancels what has not ended when the iteration is left.
-        private final class Window {
-            var tasks: [RemoteTask<Value>] = []
-            var first = 0
+        private let run: MapRun
 
-            var count: Int { tasks.count - first }
+        init(run: MapRun) { self.run = run }
 
-            func takeFirst() -> RemoteTask<Value> {
-                defer {
-                    first += 1
-                    if first >= Limits.mapWindowMax {
-                        tasks.removeFirst(first)
-                        first = 0
-                    }
-                }
-                return tasks[first]
-            }
-
-            func cancelAll() {
-                for task in tasks[first...] where !task.isDone { task.cancel() }
-                tasks = []
-                first = 0
-            }
-
-            deinit { cancelAll() }
-        }
-
-        private let client: Client
-        private let function: TaskFunction
-        private let options: TaskOptions
-        private var inputs: Inputs.Iterator
-        private let window = Window()
-        private var isOver = false
-
-        init(client: Client, function: TaskFunction, inputs: Inputs.Iterator, options: TaskOptions) {
-            self.client = client
-            self.function = function
-            self.inputs = inputs
-            self.options = options
+        /// The next value; nil at the end of the elements.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Value? {
+            try await run.next(isolation: actor, as: Value.self)
         }
 
         /// The next value; nil at the end of the elements.
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IsthmusError) -> Value?
-        {
-            do {
-                while !isOver, window.count < Limits.mapWindowMax {
-                    guard let input = inputs.next() else {
-                        isOver = true
-                        break
-                    }
-                    window.tasks.append(
-                        try await client.submit(function, input, as: Value.self, options: options))
-                }
-                guard window.count > 0 else { return nil }
-                return try await window.takeFirst().value
-            } catch {
-                isOver = true
-                window.cancelAll()
-                throw error
-            }
-        }
-
-        /// The next value; nil at the end of the elements.
-        public mutating func next() async throws(IsthmusError) -> Value? {
-            try await next(isolation: #isolation)
-        }
+        public mutating func next() async throws -> Value? { try await next(isolation: #isolation) }
     }
 }

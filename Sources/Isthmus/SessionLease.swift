@@ -31,8 +31,10 @@ final class SessionLease: Sendable {
         }
     }
 
-    init(_ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?) throws(IsthmusError) {
-        let session = try ClientSession()
+    init(
+        _ configuration: ConnectorConfiguration, initializer: TaskInitializer?, cluster: EmbeddedCluster?
+    ) throws(IsthmusError) {
+        let session = try ClientSession(initializer)
         let finished = finished
         self.session = session
         do {

@@ -24,6 +24,21 @@ final class SwiftExecutor: Sendable {
         let function: UInt32
     }
 
+    /// What a session has defined.
+    private struct Definition {
+        let name: String
+        /// It is called once per row of its argument.
+        let isChunked: Bool
+    }
+
+    /// What the sessions of this executor have said.
+    private struct Known {
+        var definitions: [FunctionKey: Definition] = [:]
+        /// Sessions whose initializer threw, with its words.
+        var broken: [SessionID: String] = [:]
+        var devices: [String] = []
+    }
+
     private let registry: TaskRegistry
     private let channel: ExecutorChannel
     private let state = Mutex(State())
@@ -43,24 +58,26 @@ final class SwiftExecutor: Sendable {
             Field("kind", .string("swift")), Field("executable", .string(executable)),
             Field("functions", .string(registry.functions.keys.sorted().joined(separator: "\n"))),
         ])
-        var names: [FunctionKey: String] = [:]
+        var known = Known()
         while true {
             switch channel.next() {
             case .function(let function):
-                names[FunctionKey(session: function.session, function: function.function)] = name(
-                    of: function)
+                let key = FunctionKey(session: function.session, function: function.function)
+                known.definitions[key] = definition(of: function)
             case .attempt(let attempt):
-                let key = FunctionKey(
-                    session: attempt.attempt.task.session, function: attempt.assignment.function)
-                channel.finish(outcome(of: attempt, name: names[key]))
-            case .setup:
-                // Initializers are Python's.
-                continue
+                channel.finish(outcome(of: attempt, known))
+            case .setup(let setup):
+                let key = FunctionKey(session: setup.session, function: setup.function)
+                // Those that are not defined here are Python's.
+                guard let name = known.definitions[key]?.name else { continue }
+                if let problem = problem(of: setup, name) { known.broken[setup.session] = problem }
             case .forgetSession(let session):
-                names = names.filter { $0.key.session != session }
+                known.definitions = known.definitions.filter { $0.key.session != session }
+                known.broken[session] = nil
             case .forgetFunction(let session, let function):
-                names[FunctionKey(session: session, function: function)] = nil
+                known.definitions[FunctionKey(session: session, function: function)] = nil
             case .devices(let list):
+                known.devices = list.split(separator: ",").map(String.init)
                 // Only the first time: other threads may read the environment.
                 for name in ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"]
                 where environmentVariable(name) != list {
@@ -71,54 +88,92 @@ final class SwiftExecutor: Sendable {
         }
     }
 
-    private func name(of function: ReceivedFunction) -> String? {
+    private func definition(of function: ReceivedFunction) -> Definition? {
         let bytes = function.record.bytes(of: function.definition)
-        guard let value = try? NeutralValue(decoding: bytes) else { return nil }
-        return value.string
+        guard function.kind == .swift, let value = try? NeutralValue(decoding: bytes) else { return nil }
+        if let name = value.string { return Definition(name: name, isChunked: false) }
+        return value["name"]?.string.map { Definition(name: $0, isChunked: value["chunks"] == .bool(true)) }
     }
 
-    private func outcome(of attempt: ReceivedAttempt, name: String?) -> ExecutorRuntime.TaskOutcome {
-        guard let name, let body = registry.functions[name] else {
-            let known = registry.functions.keys.sorted().joined(separator: ", ")
+    private func outcome(of attempt: ReceivedAttempt, _ known: Known) -> ExecutorRuntime.TaskOutcome {
+        let session = attempt.attempt.task.session
+        if let problem = known.broken[session] {
+            return ExecutorRuntime.TaskOutcome(.lost, .initializerFailed, detail: problem)
+        }
+        let key = FunctionKey(session: session, function: attempt.assignment.function)
+        let definition = known.definitions[key]
+        guard let definition, let body = registry.functions[definition.name] else {
+            let offered = registry.functions.keys.sorted().joined(separator: ", ")
             return Self.failure(
                 "FunctionNotFound", .functionNotLoadable,
-                "no Swift function \"\(name ?? "")\" is registered in \(executable); it has: \(known)")
+                "no Swift function \"\(definition?.name ?? "")\" is registered in \(executable); it has: "
+                    + offered)
         }
         guard attempt.record.missing == 0 else {
             return Self.failure(
                 "OutOfMemory", .argumentsNotLoadable,
-                "\(name): there is no memory in this executor for \(attempt.record.missing) bytes of "
+                "\(definition.name): there is no memory in this executor for \(attempt.record.missing) bytes of "
                     + "arguments")
         }
         let arguments: [NeutralValue]
         do {
             arguments = try CallDecoder(attempt).arguments()
         } catch {
-            return Self.failure("ArgumentsNotDecodable", .argumentsNotLoadable, "\(name): \(error)")
+            return Self.failure(
+                "ArgumentsNotDecodable", .argumentsNotLoadable, "\(definition.name): \(error)")
         }
-        let result = perform(body, arguments, attempt.attempt)
+        let context = TaskContext(devices: known.devices, attemptID: attempt.attempt)
+        let whole = definition.isChunked ? ChunkedCall(body).run : body
+        let result = perform(whole, arguments, context)
         BufferedOutput.flush()
         return Self.outcome(result, stopped: channel.takeStop())
     }
 
+    /// Runs an initializer. Answers with what is to be told to the tasks of its session when it fails.
+    private func problem(of setup: ReceivedSetup, _ name: String) -> String? {
+        let opening = "the initializer \(name) of the session failed: "
+        guard let body = registry.functions[name] else {
+            return opening + "no Swift function of this name is registered in \(executable)"
+        }
+        let arguments: [NeutralValue]
+        do {
+            arguments = try CallDecoder(setup).arguments()
+        } catch {
+            return opening + "\(error)"
+        }
+        let result = perform(body, arguments, nil)
+        // What an initializer says belongs to no task in particular; the next one gets it.
+        BufferedOutput.flush()
+        guard case .failure(let error) = result else { return nil }
+        switch error {
+        case CallFailure.argumentsNotDecodable(let text), CallFailure.resultNotEncodable(let text):
+            return opening + text
+        default: return opening + "\(type(of: error)): \(error)"
+        }
+    }
+
     /// Runs the function in a Swift task, so that it can be cancelled and may be async, and blocks until its
-    /// end.
+    /// end. There is no context for an initializer, which belongs to no task.
     private func perform(
-        _ body: @escaping TaskRegistry.Body, _ arguments: [NeutralValue], _ attempt: AttemptID
+        _ body: @escaping TaskRegistry.Body, _ arguments: [NeutralValue], _ context: TaskContext?
     ) -> Result<NeutralValue, any Error> {
         let box = ResultBox()
         let done = DispatchSemaphore(value: 0)
         let task = Task {
             do {
-                box.set(.success(try await body(arguments)))
+                box.set(
+                    .success(
+                        try await TaskContext.$current.withValue(context) { try await body(arguments) }))
             } catch {
                 box.set(.failure(error))
             }
             done.signal()
         }
-        state.withLock { state in
-            state.running = Running(attempt: attempt, task: task)
-            if state.stopped == attempt { task.cancel() }
+        if let attempt = context?.attemptID {
+            state.withLock { state in
+                state.running = Running(attempt: attempt, task: task)
+                if state.stopped == attempt { task.cancel() }
+            }
         }
         done.wait()
         state.withLock { $0.running = nil }
@@ -180,64 +235,5 @@ extension SwiftExecutor {
             } ?? []
         return ExecutorRuntime.TaskOutcome(
             .exception, reason, detail: reason == .none ? "" : message, parts: parts)
-    }
-}
-
-/// Reads the positional arguments of an attempt, with the values of dependencies in their places.
-struct CallDecoder {
-    private let attempt: ReceivedAttempt
-
-    init(_ attempt: ReceivedAttempt) { self.attempt = attempt }
-
-    func arguments() throws(NeutralError) -> [NeutralValue] {
-        let call = try value(attempt.arguments, "the arguments")
-        switch call {
-        case .array(let elements):
-            var arguments: [NeutralValue] = []
-            for element in elements { arguments.append(try resolved(element)) }
-            return arguments
-        case .map:
-            guard case .array(let elements)? = call["args"], call["kwargs"] == .map([]) else {
-                throw NeutralError("Swift functions take positional arguments only")
-            }
-            var arguments: [NeutralValue] = []
-            for element in elements { arguments.append(try resolved(element)) }
-            return arguments
-        case .null, .bool, .int, .unsigned, .float, .string, .bytes, .ndArray, .dependency:
-            throw NeutralError("the arguments are \(call.kind) instead of a list")
-        }
-    }
-
-    private func value(_ payload: ReceivedPayload, _ what: String) throws(NeutralError) -> NeutralValue {
-        switch payload.codec {
-        case .neutral:
-            if let attachment = attempt.record.attached(payload) {
-                return try attachment.withBytes { bytes in
-                    Result { () throws(NeutralError) in try NeutralValue(decoding: bytes) }
-                }.get()
-            }
-            return try NeutralValue(decoding: attempt.record.bytes(of: payload))
-        case .raw: return .bytes(attempt.record.bytes(of: payload))
-        case .pickle: throw NeutralError("\(what) are pickled, which Swift does not read")
-        }
-    }
-
-    private func resolved(_ value: NeutralValue) throws(NeutralError) -> NeutralValue {
-        switch value {
-        case .dependency(let index):
-            guard index < attempt.dependencies.count else {
-                throw NeutralError("there is no dependency \(index)")
-            }
-            return try self.value(attempt.dependencies[Int(index)], "the value of dependency \(index)")
-        case .array(let elements):
-            var all: [NeutralValue] = []
-            for element in elements { all.append(try resolved(element)) }
-            return .array(all)
-        case .map(let pairs):
-            var all: [NeutralPair] = []
-            for pair in pairs { all.append(NeutralPair(try resolved(pair.key), try resolved(pair.value))) }
-            return .map(all)
-        case .null, .bool, .int, .unsigned, .float, .string, .bytes, .ndArray: return value
-        }
     }
 }

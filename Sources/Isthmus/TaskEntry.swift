@@ -6,6 +6,8 @@ enum TaskEnd: Sendable {
     case outcome(ReceivedOutcome)
     /// It has no outcome and will not have one: the session is over, or nobody waits any more.
     case failed(IsthmusError)
+    /// The Swift task that waited was cancelled; the task was asked to stop, and may end in any way.
+    case interrupted
 }
 
 /// One submitted task, shared by its handles and the session.
@@ -17,11 +19,13 @@ final class TaskEntry: Sendable {
 
     let id: TaskID
     let function: TaskFunction
+    let options: TaskOptions
     private let state = Mutex(State())
 
-    init(id: TaskID, function: TaskFunction) {
+    init(id: TaskID, function: TaskFunction, options: TaskOptions) {
         self.id = id
         self.function = function
+        self.options = options
     }
 
     var end: TaskEnd? { state.withLock { $0.end } }
@@ -42,13 +46,6 @@ final class TaskEntry: Sendable {
             return state.end
         }
         if let end { waiter.give(end) }
-    }
-
-    /// The failure of a task of which nothing more is known than that it was submitted.
-    func failure(_ detail: String) -> TaskFailure {
-        TaskFailure(
-            task: id.description, function: function.description, attempt: 0, worker: "", detail: detail,
-            output: "")
     }
 }
 
@@ -75,11 +72,8 @@ final class TaskHandle: Sendable {
             entry.wait(waiter)
             return await waiter.value
         } onCancel: {
-            session.cancel(entry.id)
-            waiter.give(
-                .failed(
-                    .cancelled(entry.failure("The Swift task that awaited it was cancelled, and it with it."))
-                ))
+            session.cancel(entry.id, running: true)
+            waiter.give(.interrupted)
         }
     }
 }

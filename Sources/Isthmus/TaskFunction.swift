@@ -10,6 +10,8 @@ public struct TaskFunction: Hashable, Sendable {
     }
 
     let form: Form
+    /// It is called once per row of the columns that are its argument (docs/wire-protocol.md, "Chunks").
+    var isChunked = false
 
     /// A Python callable that can be imported where the tasks run, as `module:qualified.name`: `math:hypot`,
     /// `builtins:sorted`, `pandas:DataFrame.from_dict`.
@@ -42,6 +44,14 @@ extension TaskFunction: CustomStringConvertible {
         }
     }
 
+    private var chunked: [NeutralPair] {
+        isChunked ? [NeutralPair(.string("chunks"), .bool(true))] : []
+    }
+
+    private func named(_ name: String) -> NeutralValue {
+        isChunked ? .map([NeutralPair(.string("name"), .string(name))] + chunked) : .string(name)
+    }
+
     /// The definition as it travels, in neutral bytes.
     func definition() throws(IsthmusError) -> [UInt8] {
         let value: NeutralValue
@@ -52,12 +62,14 @@ extension TaskFunction: CustomStringConvertible {
                 throw .invalidFunction(
                     "\"\(path)\" is not an import path: write module:name, such as \"math:hypot\"")
             }
-            value = .string(path)
+            value = named(path)
         case .source(let text, let name):
-            value = .map([
-                NeutralPair(.string("source"), .string(text)), NeutralPair(.string("name"), .string(name)),
-            ])
-        case .swift(let name): value = .string(name)
+            value = .map(
+                [
+                    NeutralPair(.string("source"), .string(text)),
+                    NeutralPair(.string("name"), .string(name)),
+                ] + chunked)
+        case .swift(let name): value = named(name)
         }
         do {
             return try value.encoded()

@@ -23,12 +23,19 @@ public struct TaskOptions: Hashable, Sendable {
     public var placement: Placement
     /// Shown in listings. One of few: each name is a set of options of its own, which the scheduler keeps.
     public var name: String?
+    /// How the value leaves the executor.
+    public var result: ResultCodec
+    /// Which kinds of Python functions are accepted.
+    public var mode: Mode
+    /// The value is for other tasks only, and is not sent to this client.
+    var isQuiet = false
 
     /// Options; what is left out keeps its default.
     public init(
         timeout: Duration? = nil, deadline: Duration? = nil, grace: Duration? = nil, retries: Retries = 0,
         isIdempotent: Bool = true, priority: Int = 0, resources: Resources = Resources(),
-        placement: Placement = Placement(), name: String? = nil
+        placement: Placement = Placement(), name: String? = nil, result: ResultCodec = .neutral,
+        mode: Mode = .process
     ) {
         self.timeout = timeout
         self.deadline = deadline
@@ -39,11 +46,13 @@ public struct TaskOptions: Hashable, Sendable {
         self.resources = resources
         self.placement = placement
         self.name = name
+        self.result = result
+        self.mode = mode
     }
 
-    /// What the wire says of them. A Swift client always asks for neutral results.
+    /// What the wire says of them.
     package var fields: [Field] {
-        var fields = [Field("result", .string("neutral"), matters: true)]
+        var fields = [Field("result", .string(result.rawValue), matters: true)]
         func add(_ name: String, _ duration: Duration?) {
             guard let duration else { return }
             fields.append(Field(name, .unsigned(duration.wireMilliseconds), matters: true))
@@ -56,18 +65,41 @@ public struct TaskOptions: Hashable, Sendable {
             add("backoff_ms", retries.backoff)
             add("backoff_max_ms", retries.maxBackoff)
             if !retries.only.isEmpty {
-                fields.append(
-                    Field("retry_on", .string(retries.only.joined(separator: "\n")), matters: true))
+                fields.append(Field("retry_on", .string(retries.classes), matters: true))
             }
         }
         if !isIdempotent { fields.append(Field("idempotent", .flag(false), matters: true)) }
         if priority != 0 { fields.append(Field("priority", .signed(Int64(priority)), matters: true)) }
         if let name { fields.append(Field("name", .string(name))) }
+        if mode != .process { fields.append(Field("mode", .string(mode.rawValue), matters: true)) }
+        if isQuiet { fields.append(Field("quiet", .flag(true))) }
         return fields + resources.fields + placement.fields
     }
 }
 
 extension TaskOptions {
+    /// The form in which a value leaves its executor.
+    public enum ResultCodec: String, Sendable {
+        /// What both languages read; the default.
+        case neutral
+        /// The bytes of a result that is such (`bytes`, `bytearray`, `memoryview`), without any wrapping:
+        /// read them as `Data` or `[UInt8]`.
+        case raw
+        /// Python's own form, for whatever Python can pickle: a value for other Python tasks, which Swift
+        /// cannot read.
+        case pickle
+    }
+
+    /// How a Python function is run.
+    public enum Mode: String, Sendable {
+        /// One task at a time in the process of a slot; coroutine functions are run to their end.
+        case process
+        /// The same, but the function must be a coroutine function.
+        case asyncio
+        /// As `process` today.
+        case thread
+    }
+
     /// Further attempts after the function raised or threw. A number alone is that many attempts at once
     /// after the failure: `TaskOptions(retries: 3)`.
     public struct Retries: Hashable, Sendable, ExpressibleByIntegerLiteral {
@@ -89,6 +121,16 @@ extension TaskOptions {
             self.backoff = backoff
             self.maxBackoff = maxBackoff
             self.only = only
+        }
+
+        /// As the classes of exceptions are named where they are raised.
+        fileprivate var classes: String {
+            only.map { name in
+                for prefix in ["__main__.", "builtins."] where name.hasPrefix(prefix) {
+                    return String(name.dropFirst(prefix.count))
+                }
+                return name
+            }.joined(separator: "\n")
         }
 
         /// So many attempts, without delay.
@@ -129,16 +171,6 @@ extension TaskOptions {
                 add(name, Self.thousandths(amount))
             }
             return fields
-        }
-
-        /// Why nobody could have this.
-        var problem: String? {
-            gpu >= 0 && (gpu < 1 || gpu == gpu.rounded())
-                ? nil : "gpu is a whole number of gpus, or less than 1 for a share of one, not \(gpu)"
-        }
-
-        private static func thousandths(_ amount: Double) -> UInt64 {
-            UInt64(exactly: (amount * 1_000).rounded(.up)) ?? .max
         }
     }
 

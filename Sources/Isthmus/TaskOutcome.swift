@@ -59,21 +59,21 @@ struct ReceivedOutcome: Sendable {
             standardOutput: text(.standardOutput), standardError: text(.standardError), log: text(.log))
     }
 
-    func failure(of function: TaskFunction, detail: String? = nil) -> TaskFailure {
+    func failure(of entry: TaskEntry, detail: String? = nil) -> TaskFailure {
         let ran = head.worker.rawValue != 0
         return TaskFailure(
-            task: head.attempt.task.description, function: function.description,
+            task: head.attempt.task.description, function: entry.function.description,
             attempt: Int(head.attempt.number), worker: ran ? head.worker.description : "",
             detail: detail ?? self.detail, output: text(.standardError).lastLines(20))
     }
 
-    func outcome(of function: TaskFunction) -> TaskOutcome {
+    func outcome(of entry: TaskEntry) -> TaskOutcome {
         TaskOutcome(
             task: head.attempt.task.description, status: status, attempt: Int(head.attempt.number),
             worker: head.worker.rawValue == 0 ? "" : head.worker.description,
             waited: .microseconds(Int64(head.waitedMicroseconds)),
             ran: .microseconds(Int64(head.ranMicroseconds)),
-            detail: detail, output: output, error: error(of: function))
+            detail: detail, output: output, error: error(of: entry))
     }
 
     private var status: TaskOutcome.Status {
@@ -88,12 +88,13 @@ struct ReceivedOutcome: Sendable {
     }
 
     /// Why there is no value; nil when there is one.
-    func error(of function: TaskFunction) -> IsthmusError? {
-        let failure = failure(of: function)
+    func error(of entry: TaskEntry) -> IsthmusError? {
+        let failure = failure(of: entry, detail: detail.isEmpty ? words(of: entry) : detail)
         switch head.status {
         case .value: return nil
         case .cancelled: return .cancelled(failure)
-        case .timedOut: return .timedOut(failure)
+        case .timedOut:
+            return head.reason == .deadlineExceeded ? .deadlineExceeded(failure) : .timedOut(failure)
         case .refused:
             return head.reason == .dependencyFailed ? .dependencyFailed(failure) : .refused(failure)
         case .exception, .lost:
@@ -102,16 +103,29 @@ struct ReceivedOutcome: Sendable {
             case .memoryLimit: return .memoryLimit(failure)
             case .dependencyFailed: return .dependencyFailed(failure)
             case .notSerializable: return .resultNotDecodable(failure)
-            case .executionTimeout, .deadlineExceeded: return .timedOut(failure)
-            case .none, .workerLost, .notIdempotent, .initializerFailed, .limitExceeded, .unknownOption,
+            case .executionTimeout: return .timedOut(failure)
+            case .deadlineExceeded: return .deadlineExceeded(failure)
+            case .initializerFailed: return .initializerFailed(failure)
+            case .workerLost: return .workerLost(failure)
+            case .none, .notIdempotent, .limitExceeded, .unknownOption,
                 .unservable, .clientRequest, .functionNotLoadable, .malformed, .sessionClosed,
                 .argumentsNotLoadable:
-                return head.status == .exception ? exception(of: function, failure) : .lost(failure)
+                return head.status == .exception ? exception(of: entry) : .lost(failure)
             }
         }
     }
 
-    private func exception(of function: TaskFunction, _ failure: TaskFailure) -> IsthmusError {
+    /// Where only the way in which it ended is known.
+    private func words(of entry: TaskEntry) -> String {
+        switch head.reason {
+        case .executionTimeout: entry.options.timeout.map { "Its timeout is \($0.shown)." } ?? ""
+        case .deadlineExceeded: entry.options.deadline.map { "Its deadline is \($0.shown)." } ?? ""
+        case .clientRequest: "It was cancelled on request."
+        default: ""
+        }
+    }
+
+    private func exception(of entry: TaskEntry) -> IsthmusError {
         var type = "an exception"
         var message = detail
         if let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral,
@@ -120,35 +134,50 @@ struct ReceivedOutcome: Sendable {
             type = summary["class"]?.string ?? type
             message = summary["message"]?.string ?? message
         }
-        switch function.kind {
+        return exception(type, message, text(.traceback), entry)
+    }
+
+    /// What the function of a task raised or threw.
+    func exception(
+        _ type: String, _ message: String, _ traceback: String, _ entry: TaskEntry
+    ) -> IsthmusError {
+        let failure = failure(of: entry)
+        switch entry.function.kind {
         case .swift: return .swift(SwiftFailure(type: type, message: message, task: failure))
         case .python, .command:
-            let traceback = text(.traceback)
             return .python(PythonException(type: type, message: message, traceback: traceback, task: failure))
         }
     }
 
-    func value<Value: Decodable>(as type: Value.Type, of function: TaskFunction) throws(IsthmusError) -> Value
-    {
-        if let error = error(of: function) { throw error }
-        func unreadable(_ problem: String) -> IsthmusError {
-            .resultNotDecodable(
-                failure(of: function, detail: "\(problem), and \(type) was asked for with as:"))
-        }
+    func unreadable(_ problem: String, _ type: Any.Type?, _ entry: TaskEntry) -> IsthmusError {
+        let wanted = type.map { ", and \($0) was asked for with as:" } ?? ""
+        return .resultNotDecodable(failure(of: entry, detail: problem + wanted))
+    }
+
+    /// The value before it is made a Swift type.
+    func neutralValue(of entry: TaskEntry) throws(IsthmusError) -> NeutralValue {
+        if let error = error(of: entry) { throw error }
         guard let part = parts.first(where: { $0.kind == .value }) else {
-            throw unreadable("There is no value")
+            throw unreadable("There is no value", nil, entry)
         }
         switch part.codec {
-        case .pickle: throw unreadable("The value is pickled, which only Python reads")
-        case .raw:
-            guard let bytes = part.bytes as? Value else { throw unreadable("The value is raw bytes") }
-            return bytes
+        case .pickle: throw unreadable("The value is pickled, which only Python reads", nil, entry)
+        case .raw: return .bytes(part.bytes)
         case .neutral:
-            do {
-                return try NeutralValue(decoding: part.bytes).decoded(as: type)
+            do throws(NeutralError) {
+                return try NeutralValue(decoding: part.bytes)
             } catch {
-                throw unreadable("The value does not fit: \(error)")
+                throw unreadable("The value is damaged: \(error)", nil, entry)
             }
+        }
+    }
+
+    func value<Value: Decodable>(as type: Value.Type, of entry: TaskEntry) throws(IsthmusError) -> Value {
+        let value = try neutralValue(of: entry)
+        do throws(NeutralError) {
+            return try value.decoded(as: type)
+        } catch {
+            throw unreadable("The value does not fit: \(error)", type, entry)
         }
     }
 }

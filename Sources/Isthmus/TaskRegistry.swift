@@ -25,7 +25,7 @@ public struct TaskRegistry: Sendable {
     /// An empty registry.
     public init() {}
 
-    /// Registers a function under a name, by which `TaskFunction.swift(name)` and Python's `swift(name)` call it.
+    /// Registers a function under a name, by which `.swift(name)` and Python's `swift(name)` call it.
     ///
     /// - Parameter body: any number of `Decodable` arguments; `async` and `throws` if it likes.
     public mutating func register<each Argument: Decodable & Sendable, Value: Encodable & Sendable>(

@@ -17,6 +17,7 @@ package struct PosixError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        unsafe "\(operation): \(String(cString: strerror(code)))"
+        // No call failed: what was attempted says it all.
+        code == 0 ? operation : unsafe "\(operation): \(String(cString: strerror(code)))"
     }
 }

@@ -161,6 +161,14 @@ package func executablePath() throws(PosixError) -> String {
     return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
+/// Becomes another program, which keeps this process's id, streams and environment. Returns only by throwing.
+package func replaceProcess(_ arguments: [String]) throws(PosixError) -> Never {
+    // Freed by nobody: the process is another one, or about to end with an error.
+    let texts = unsafe arguments.map { unsafe strdup($0) }
+    _ = unsafe execv(arguments[0], texts + [nil])
+    throw PosixError("starting \(arguments[0])")
+}
+
 package func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
 package func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }

@@ -240,6 +240,10 @@ package enum Limits {
     /// The shared page in which an executor keeps the results that it has not yet written.
     package static let executorJournalBytes = 256 << 10
 
+    /// Digits of a decimal number in a neutral value. Its longest users count money and time; reading more
+    /// would take time that grows with the square.
+    package static let neutralDecimalDigitsMax = 1_000
+
     // MARK: Swift clients
 
     /// A client that is not welcomed for this long gives up. Its scheduler may just be starting.

@@ -30,6 +30,22 @@ extension ByteWriter {
                 try neutral(pair.value, depth: depth + 1)
             }
         case .ndArray(let array): neutralArray(array)
+        case .uuid(let number):
+            uint8(0xd8)
+            uint8(NeutralExtension.uuid)
+            for shift in stride(from: 120, through: 0, by: -8) {
+                uint8(UInt8(truncatingIfNeeded: number >> UInt128(shift)))
+            }
+        case .decimal(let number):
+            neutralLength(5 + number.digits.utf8.count, fix: nil, 0xc7, 0xc8, 0xc9)
+            uint8(NeutralExtension.decimal)
+            uint8(number.kind.rawValue)
+            uint32(UInt32(bitPattern: number.exponent))
+            text(number.digits)
+        case .instant(let instant):
+            uint8(0xd7)
+            uint8(NeutralExtension.instant)
+            uint64(UInt64(bitPattern: instant.microseconds))
         case .dependency(let index):
             uint8(0xd6)
             uint8(NeutralExtension.dependency)
@@ -89,6 +105,9 @@ extension ByteWriter {
 enum NeutralExtension {
     static let array: UInt8 = 1
     static let dependency: UInt8 = 2
+    static let uuid: UInt8 = 3
+    static let decimal: UInt8 = 4
+    static let instant: UInt8 = 5
 }
 
 private func checkNeutralDepth(_ depth: Int) throws(NeutralError) {
@@ -100,7 +119,8 @@ private func checkNeutralDepth(_ depth: Int) throws(NeutralError) {
 private func checkNeutralKey(_ key: NeutralValue) throws(NeutralError) {
     switch key {
     case .null, .bool, .int, .unsigned, .float, .string, .bytes: break
-    case .array, .map, .ndArray, .dependency: throw NeutralError("\(key.kind) as the key of a map")
+    case .array, .map, .ndArray, .uuid, .decimal, .instant, .dependency:
+        throw NeutralError("\(key.kind) as the key of a map")
     }
 }
 
@@ -229,6 +249,20 @@ extension ByteReader {
                 throw NeutralError("an array whose extension of \(count) bytes does not hold it")
             }
             return .ndArray(try NeutralArray(dtype: dtype, shape: shape, bytes: try blob(end - offset)))
+        case NeutralExtension.uuid:
+            guard count == 16 else { throw NeutralError("a UUID of \(count) bytes instead of 16") }
+            return .uuid(try blob(16).reduce(0) { $0 << 8 | UInt128($1) })
+        case NeutralExtension.decimal:
+            guard count >= 5 else { throw NeutralError("a decimal number of \(count) bytes, at least 5") }
+            let kind = try uint8("kind of decimal number")
+            let exponent = Int32(bitPattern: try uint32("exponent"))
+            return .decimal(
+                try NeutralDecimal(
+                    rawKind: kind, exponent: exponent, digits: try string(count - 5, "digits")))
+        case NeutralExtension.instant:
+            guard count == 8 else { throw NeutralError("a point in time of \(count) bytes instead of 8") }
+            return .instant(
+                try NeutralInstant(microseconds: Int64(bitPattern: try uint64("microseconds"))))
         default:
             throw NeutralError("MessagePack extension \(Int8(bitPattern: type)) has no neutral meaning")
         }

@@ -73,7 +73,7 @@ struct NeutralReader: Decoder, SingleValueDecodingContainer {
                 throw mismatch([NeutralValueKind].self, "a list")
             }
             return NeutralListReader(elements: elements, codingPath: codingPath)
-        case .null, .bool, .int, .unsigned, .float, .string, .map, .dependency:
+        case .null, .bool, .int, .unsigned, .float, .string, .map, .uuid, .decimal, .instant, .dependency:
             throw mismatch([NeutralValueKind].self, "a list")
         }
     }
@@ -112,7 +112,8 @@ extension NeutralReader {
         case .float(let number): return number
         case .int(let number): return Double(number)
         case .unsigned(let number): return Double(number)
-        case .null, .bool, .string, .bytes, .array, .map, .ndArray, .dependency:
+        case .null, .bool, .string, .bytes, .array, .map, .ndArray, .uuid, .decimal, .instant,
+            .dependency:
             throw mismatch(type, "a number")
         }
     }
@@ -136,7 +137,8 @@ extension NeutralReader {
         switch plain {
         case .int(let number): (exact, shown) = (T(exactly: number), "\(number)")
         case .unsigned(let number): (exact, shown) = (T(exactly: number), "\(number)")
-        case .null, .bool, .float, .string, .bytes, .array, .map, .ndArray, .dependency:
+        case .null, .bool, .float, .string, .bytes, .array, .map, .ndArray, .uuid, .decimal, .instant,
+            .dependency:
             throw mismatch(type, "an integer")
         }
         if let exact { return exact }

@@ -10,14 +10,17 @@ package protocol NeutralRepresentable {
 /// Collects the tasks whose outcomes one submission takes as arguments, each once.
 package final class NeutralDependencies {
     package private(set) var tasks: [TaskID] = []
+    /// What keeps each of the tasks wanted until the submission is on its way; nil where nothing does.
+    package private(set) var owners: [(any AnyObject & Sendable)?] = []
     private var indices: [TaskID: UInt32] = [:]
 
     package init() {}
 
-    package func index(of task: TaskID) -> UInt32 {
+    package func index(of task: TaskID, owner: (any AnyObject & Sendable)? = nil) -> UInt32 {
         if let known = indices[task] { return known }
         let index = UInt32(tasks.count)
         tasks.append(task)
+        owners.append(owner)
         indices[task] = index
         return index
     }

@@ -19,7 +19,9 @@ struct NeutralMapReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
             switch pair.key {
             case .string(let text): Key(stringValue: text)
             case .int(let number): Int(exactly: number).flatMap { Key(intValue: $0) }
-            case .null, .bool, .unsigned, .float, .bytes, .array, .map, .ndArray, .dependency: nil
+            case .null, .bool, .unsigned, .float, .bytes, .array, .map, .ndArray, .uuid, .decimal, .instant,
+                .dependency:
+                nil
             }
         }
     }

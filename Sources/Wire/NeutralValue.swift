@@ -1,5 +1,5 @@
 /// What Swift and Python both read (docs/wire-protocol.md, "Neutral values"): MessagePack with n-dimensional
-/// arrays and dependencies.
+/// arrays, UUIDs, decimal numbers, points in time and dependencies.
 package enum NeutralValue: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -14,6 +14,10 @@ package enum NeutralValue: Hashable, Sendable {
     /// of equal keys the last one counts.
     case map([NeutralPair])
     case ndArray(NeutralArray)
+    /// In the order in which its text shows it: the first byte is the highest.
+    case uuid(UInt128)
+    case decimal(NeutralDecimal)
+    case instant(NeutralInstant)
     /// The outcome of the n-th task that the submitted one depends on.
     case dependency(UInt32)
 
@@ -37,6 +41,9 @@ package enum NeutralValue: Hashable, Sendable {
         case .array: "a list"
         case .map: "a map"
         case .ndArray(let array): "an array of dtype \(array.dtype) and shape \(array.shape)"
+        case .uuid: "a UUID"
+        case .decimal: "a decimal number"
+        case .instant: "a point in time"
         case .dependency: "a dependency"
         }
     }

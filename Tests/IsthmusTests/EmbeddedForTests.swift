@@ -20,7 +20,7 @@ enum Build {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
-    static func embedded(slots: Int = 2) async throws -> Client {
+    static func makeEmbedded(slots: Int? = 2) async throws -> Client {
         try await Client.makeEmbedded(
             slots: slots, python: python, swiftExecutable: try product("TestFunctions"), binary: binary)
     }
@@ -28,7 +28,7 @@ enum Build {
 
 /// One cluster for all tests that do it no harm.
 enum SharedCluster {
-    private static let started = Task { try await Build.embedded() }
+    private static let started = Task { try await Build.makeEmbedded() }
 
     static var client: Client { get async throws { try await started.value } }
 }
@@ -48,4 +48,18 @@ func eventually(within limit: Duration = .seconds(20), _ condition: () async thr
         try await Task.sleep(for: .milliseconds(20))
     }
     return false
+}
+
+/// A file by which a task tells that it runs.
+final class Marker: Sendable {
+    static let pythonSleep = TaskFunction.python(
+        source:
+            "import time\ndef f(seconds, marker):\n    open(marker, 'w').close()\n    time.sleep(seconds)\n",
+        name: "f")
+
+    let path = NSTemporaryDirectory() + "/isthmus-test-\(UUID().uuidString)"
+
+    var isThere: Bool { FileManager.default.fileExists(atPath: path) }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -9,7 +9,7 @@ import Testing
             _ = try await task.value
             return nil
         } catch {
-            return error
+            return error as? IsthmusError
         }
     }
 
@@ -21,6 +21,11 @@ import Testing
         #expect(exception.type == "KeyError" && exception.message.contains("no luck"))
         #expect(exception.traceback.contains("inner") && exception.traceback.contains("outer"))
         #expect(exception.task.task == task.id)
+        let words = "\(exception)"
+        #expect(!words.contains("isthmus_bridge") && words.split(separator: "no luck").count == 2, "\(words)")
+        #expect(words.contains("raise KeyError('no ' + x)"), "\(words)")
+        let error: any Error = IsthmusError.python(exception)
+        #expect(error.localizedDescription == words)
         #expect(try await task.outcome.status == .exception)
     }
 
@@ -36,7 +41,8 @@ import Testing
         let unknown = try await client.submit(.python("math:hyp0t"), 1, as: Int.self)
         #expect("\(try #require(await error(of: unknown)))".contains("hyp0t"))
         let module = try await client.submit(.python("no_such_module:f"), 1, as: Int.self)
-        #expect("\(try #require(await error(of: module)))".contains("no_such_module"))
+        let missing = "\(try #require(await error(of: module)))"
+        #expect(missing.contains("no_such_module") && !missing.contains("isthmus_bridge"), "\(missing)")
         let count = try await client.submit(.swift("add"), 1, as: Int.self)
         #expect("\(try #require(await error(of: count)))".contains("add takes 2 arguments, 1"))
         let type = try await client.submit(.swift("add"), 1, "two", as: Int.self)
@@ -88,7 +94,7 @@ import Testing
             let waiting = Task { try await task.value }
             #expect(try await eventually { marker.isThere })
             waiting.cancel()
-            guard case .cancelled? = await waiting.result.failure as? IsthmusError else {
+            guard await waiting.result.failure is CancellationError else {
                 Issue.record("\(function) was not cancelled")
                 continue
             }
@@ -104,10 +110,12 @@ import Testing
         for function in [TaskFunction.swift("sleeps"), Marker.pythonSleep] {
             let task = try await client.submit(
                 function, 600.0, Marker().path, as: NoValue.self, options: options)
-            guard case .timedOut? = await error(of: task) else {
+            let error = try #require(await error(of: task))
+            guard case .timedOut = error else {
                 Issue.record("\(function) did not time out")
                 continue
             }
+            #expect("\(error)".contains("timeout is 0.2 s"), "\(error)")
         }
     }
 
@@ -122,7 +130,7 @@ import Testing
     }
 
     @Test func `A closed client says so, and its cluster is gone`() async throws {
-        let client = try await Build.embedded(slots: 1)
+        let client = try await Build.makeEmbedded(slots: 1)
         let pid: Int32 = try await client.submit(.python("os:getppid")).value
         let running = try await client.submit(.python("time:sleep"), 600, as: NoValue.self)
         await client.close()
@@ -144,20 +152,6 @@ import Testing
         #expect("\(try #require(keys))".contains("client.key"))
         await #expect(throws: IsthmusError.self) { try await Client(connecting: "http://localhost") }
     }
-}
-
-/// A file by which a task tells that it runs.
-private final class Marker: Sendable {
-    static let pythonSleep = TaskFunction.python(
-        source:
-            "import time\ndef f(seconds, marker):\n    open(marker, 'w').close()\n    time.sleep(seconds)\n",
-        name: "f")
-
-    let path = NSTemporaryDirectory() + "/isthmus-test-\(UUID().uuidString)"
-
-    var isThere: Bool { FileManager.default.fileExists(atPath: path) }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 extension Result {

@@ -54,11 +54,11 @@ import Testing
             .python("operator:neg"), long, as: DynamicValue.self, options: options)
         for task in [running, waiting] {
             let error = await #expect(throws: IsthmusError.self) { try await task.value }
-            guard case .timedOut? = error else {
-                Issue.record("\(String(describing: error)) is no time-out")
+            guard case .deadlineExceeded? = error else {
+                Issue.record("\(String(describing: error)) is not its deadline")
                 continue
             }
-            #expect("\(try #require(error))".contains("deadline"))
+            #expect("\(try #require(error))".contains("deadline of 0.3 s"))
         }
         long.cancel()
     }
@@ -74,6 +74,56 @@ import Testing
             return
         }
         #expect(words.contains("not 1.5"))
+    }
+
+    @Test(arguments: [
+        (TaskOptions(timeout: .seconds(-1)), "timeout is between 0 and 4294967 seconds, not -1"),
+        (
+            TaskOptions(deadline: .seconds(5_000_000)),
+            "deadline is between 0 and 4294967 seconds, not 5000000"
+        ),
+        (TaskOptions(retries: -1), "retries is between 0 and 2147483647, not -1"),
+        (
+            TaskOptions(retries: .init(1, backoff: .milliseconds(-500))),
+            "backoff is between 0 and 4294967 seconds, not -0.5"
+        ),
+        (TaskOptions(priority: 11), "priority is between -10 and 10, not 11"),
+        (TaskOptions(resources: .init(cpu: .nan)), "the resource cpu is a number from 0, not nan"),
+        (
+            TaskOptions(resources: .init(cpu: 0.0001)),
+            "the resource cpu is counted in thousandths: 0.0001 is less than one"
+        ),
+        (
+            TaskOptions(resources: .init(memoryBytes: -1)),
+            "the resource memory is a number of bytes from 0, not -1"
+        ),
+        (
+            TaskOptions(resources: .init(others: ["a b": 1])),
+            "resources: a name has letters, digits and _ . - / and at most 55 of them, not \"a b\""
+        ),
+        (
+            TaskOptions(placement: .init(affinity: ["zone": "a\nb"])),
+            "affinity: the label \"zone\" must be one line, not \"a\nb\""
+        ),
+    ]) func `What cannot be meant is refused in the words of the Python client`(
+        options: TaskOptions, words: String
+    ) async throws {
+        let client = try await SharedCluster.client
+        await #expect(throws: IsthmusError.invalidOptions(words)) {
+            try await client.submit(.python("os:getpid"), as: Int.self, options: options)
+        }
+    }
+
+    @Test func `Values may be raw bytes, or stay Python's own`() async throws {
+        let client = try await SharedCluster.client
+        let raw = try await client.submit(
+            .python("builtins:bytes"), [1, 2, 3], as: Data.self, options: TaskOptions(result: .raw))
+        #expect(try await raw.value == Data([1, 2, 3]))
+        let set = try await client.submit(
+            .python("builtins:set"), [1, 2, 2], as: NoValue.self, options: TaskOptions(result: .pickle))
+        #expect(try await client.submit(.python("builtins:len"), set, as: Int.self).value == 2)
+        let error = await #expect(throws: IsthmusError.self) { _ = try await set.value }
+        #expect("\(try #require(error))".contains("only Python reads"))
     }
 
     @Test func `What no worker offers is refused with the reason`() async throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Isthmus
 import Testing
 
@@ -9,6 +10,56 @@ import Testing
         #expect(throws: NDArrayError.self) { try matrix.elements(as: Double.self) }
         #expect(throws: NDArrayError.self) { try NDArray([1.0], shape: [3]) }
         #expect(try NDArray([1, 2] as [UInt8]).dtype == "|u1")
+    }
+
+    private static let same = TaskFunction.python(source: "def same(value): return value", name: "same")
+    private static let kind = TaskFunction.python(
+        source: "def kind(value): return type(value).__name__ + ' ' + str(value)", name: "kind")
+
+    struct Record: Codable, Equatable, Sendable {
+        var id: UUID
+        var when: Date
+        var price: Decimal
+        var page: URL
+        var picture: Data
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `Foundation's values are Python's own there, and come back`()
+        async throws
+    {
+        let client = try await SharedCluster.client
+        let record = Record(
+            id: UUID(uuidString: "01234567-89AB-CDEF-0123-456789ABCDEF")!,
+            when: Date(timeIntervalSince1970: 1_709_209_859.25), price: Decimal(string: "-1234.50")!,
+            page: URL(string: "https://example.org/a?b=1")!, picture: Data([0, 255]))
+        #expect(try await client.submit(Self.same, record, as: Record.self).value == record)
+        #expect(try await client.submit(.swift("echo"), record, as: Record.self).value == record)
+        func kind(_ value: some Encodable) async throws -> String {
+            try await client.submit(Self.kind, value, as: String.self).value
+        }
+        #expect(try await kind(record.id) == "UUID 01234567-89ab-cdef-0123-456789abcdef")
+        #expect(try await kind(record.when) == "datetime 2024-02-29 12:30:59.250000+00:00")
+        #expect(try await kind(record.price) == "Decimal -1234.5")
+        #expect(try await kind(record.page) == "str https://example.org/a?b=1")
+        #expect(try await kind(record.picture) == "bytes b'\\x00\\xff'")
+        let later = try await client.submit(.swift("later"), record.when, 0.75, as: Date.self).value
+        #expect(later == record.when.addingTimeInterval(0.75))
+        let dynamic = try await client.submit(Self.same, record, as: DynamicValue.self).value
+        #expect(dynamic["id"] == .uuid(record.id) && dynamic["when"] == .date(record.when))
+        #expect(dynamic["price"] == .decimal(record.price) && dynamic["picture"] == .bytes([0, 255]))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `What Foundation cannot hold is told, not rounded`() async throws {
+        let client = try await SharedCluster.client
+        let source = "from decimal import Decimal\ndef f(): return Decimal('1' * 39)"
+        let long = try await client.submit(.python(source: source, name: "f"), as: Decimal.self)
+        let error = await #expect(throws: IsthmusError.self) { try await long.value }
+        #expect("\(try #require(error))".contains("39 digits"))
+        let naive = TaskFunction.python(
+            source: "from datetime import datetime\ndef f(): return datetime(2024, 1, 1)", name: "f")
+        let task = try await client.submit(naive, as: Date.self)
+        let zone = await #expect(throws: IsthmusError.self) { try await task.value }
+        #expect("\(try #require(zone))".contains("without a time zone"))
     }
 
     /// From RFC 7693 and Python's hashlib.

@@ -1,5 +1,6 @@
 import Foundation
 import Isthmus
+import Synchronization
 
 // Functions that the tests of the Swift client call: one per thing that a function can do.
 
@@ -48,5 +49,21 @@ registry.register("sum") { (array: NDArray) throws -> Double in
     try array.elements(as: Double.self).reduce(0, +)
 }
 registry.register("bytes") { (count: Int) in [UInt8](repeating: 7, count: count) }
+registry.register("odd") { (number: Int) throws -> Int in
+    if number % 2 == 0 { throw Oops(description: "\(number) is even") }
+    return number
+}
+registry.register("context") { () -> [String] in
+    let context = TaskContext.current
+    return [context?.task ?? "", "\(context?.attempt ?? 0)"] + TaskContext.currentDevices
+}
+/// What the initializer of a session left behind.
+let prepared = Mutex("")
+registry.register("prepare") { (text: String) throws in
+    if text.isEmpty { throw Oops(description: "nothing to prepare") }
+    prepared.withLock { $0 = text }
+}
+registry.register("prepared") { () in prepared.withLock { $0 } }
+registry.register("later") { (date: Date, seconds: Double) in date.addingTimeInterval(seconds) }
 registry.register("echo") { (value: DynamicValue) in value }
 await registry.main()

@@ -90,11 +90,19 @@ struct NeutralJSON: Decodable, Sendable {
             let shape: [Int]
             let bytes: String
         }
+        struct Decimal: Decodable {
+            let kind: UInt8
+            let exponent: Int32
+            let digits: String
+        }
         let float: String?
         let bytes: String?
         let map: [[NeutralJSON]]?
         let ndarray: Array?
         let dependency: UInt32?
+        let uuid: String?
+        let decimal: Decimal?
+        let instant: Int64?
     }
 
     init(from decoder: any Decoder) throws {
@@ -123,6 +131,16 @@ struct NeutralJSON: Decodable, Sendable {
         if let array = tagged.ndarray {
             return .ndArray(
                 try NeutralArray(dtype: array.dtype, shape: array.shape, bytes: [UInt8](hex: array.bytes)))
+        }
+        if let hex = tagged.uuid { return .uuid([UInt8](hex: hex).reduce(0) { $0 << 8 | UInt128($1) }) }
+        if let number = tagged.decimal {
+            return .decimal(
+                try NeutralDecimal(
+                    NeutralDecimal.Kind(rawValue: number.kind)!, exponent: number.exponent,
+                    digits: number.digits))
+        }
+        if let microseconds = tagged.instant {
+            return .instant(try NeutralInstant(microseconds: microseconds))
         }
         return .dependency(tagged.dependency!)
     }

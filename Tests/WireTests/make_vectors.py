@@ -7,7 +7,8 @@ the vectors. Add a case here when a frame or record is added, then run it:
 
 A file holds a list of cases: `name`, `hex` (the bytes) and `value` (what they mean). A record's bytes are its
 header and body. `neutral.json` notes values as JSON, with {"float": text}, {"bytes": hex},
-{"map": [[key, value], ...]}, {"ndarray": {...}} and {"dependency": n} for what JSON lacks. A case with
+{"map": [[key, value], ...]}, {"ndarray": {...}}, {"dependency": n}, {"uuid": hex}, {"decimal": {...}} and
+{"instant": microseconds} for what JSON lacks. A case with
 `"decode_only": true` is not the form that a writer chooses. `malformed.json` holds bytes that must be
 refused.
 """
@@ -40,6 +41,7 @@ from vector_bytes import (
     outcome,
     payload,
     record,
+    scalars,
     submit,
     tasks_body,
 )
@@ -473,6 +475,7 @@ def neutral() -> None:
         case("array without dimensions", b"\xc7\x06\x01\x03|b1\0\x01", {"ndarray": empty}),
         case("array of times", b"\xc7" + bytes([len(times)]) + b"\x01" + times, {"ndarray": instants}),
         case("empty array", b"\xc7\x15\x01\x03<i2\x02" + pack("<QQ", 0, 1 << 61), {"ndarray": nothing}),
+        *(case(*scalar) for scalar in scalars()),
         case("dependency 0", b"\xd6\x02\0\0\0\0", {"dependency": 0}),
         case("dependency in a list", b"\x92\xd6\x02\x01\x02\0\0\x05", [{"dependency": 513}, 5]),
         case(

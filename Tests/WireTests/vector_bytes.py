@@ -213,3 +213,26 @@ def outcome(v: Json) -> bytes:
     for part in v["parts"]:
         out += struct.pack("<BBHI", PARTS[part["kind"]], 0, 0, 0) + payload(part["payload"])
     return out
+
+
+def scalars() -> list[tuple[str, bytes, Json]]:
+    """UUIDs, decimal numbers and points in time."""
+    cases: list[tuple[str, bytes, Json]] = [
+        ("UUID", b"\xd8\x03" + bytes(range(16)), {"uuid": bytes(range(16)).hex()})
+    ]
+    for kind, exponent, digits in [
+        (0, 0, "0"),
+        (1, -2, "150"),
+        (0, 100, "9" * 38),
+        (2, 0, ""),
+        (0, -(2**31) + 1, "7" * 300),
+    ]:
+        body = struct.pack("<Bi", kind, exponent) + digits.encode()
+        head = b"\xc7" + bytes([len(body)]) if len(body) < 256 else b"\xc8" + struct.pack(">H", len(body))
+        number: Json = {"decimal": {"kind": kind, "exponent": exponent, "digits": digits}}
+        name = f"decimal of kind {kind}, {len(digits)} digits, exponent {exponent}"
+        cases.append((name, head + b"\x04" + body, number))
+    for microseconds in (0, -1, 1_709_209_859_999_999, -62_135_596_800_000_000, 253_402_300_799_999_999):
+        data = b"\xd7\x05" + struct.pack("<q", microseconds)
+        cases.append((f"instant {microseconds}", data, {"instant": microseconds}))
+    return cases

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from isthmus_bridge import neutral, results
+from isthmus_bridge import calls, neutral, results
 from isthmus_bridge._limits import EXCEPTION_BASES_MAX
+from isthmus_bridge.chunks import run_neutral_chunk
 from isthmus_bridge.errors import describe
 
 
@@ -239,3 +240,31 @@ def test_the_bases_that_are_named_are_bounded() -> None:
     bases = describe(kind()).bases
     assert len(bases) == EXCEPTION_BASES_MAX
     assert bases[0].endswith("Deep99")
+
+
+def test_a_user_sees_no_frame_of_the_bridge_in_causes_either() -> None:
+    functions = calls.Functions()
+    functions.define(1, 1, (calls.NEUTRAL, neutral.pack("no_such_module:f"), ()))
+    with pytest.raises(calls.FunctionError) as caught:
+        functions.load(1, 1)
+    told = describe(caught.value).traceback
+    assert "isthmus_bridge/" not in told
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in told
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 70_000])
+def test_a_chunk_for_another_language(count: int) -> None:
+    packed = neutral.pack(run_neutral_chunk(abs, [[-n for n in range(count)]]))
+    assert neutral.unpack(packed) == [list(range(count)), None]
+
+
+def test_a_chunk_for_another_language_tells_what_failed() -> None:
+    values, failure = neutral.unpack(neutral.pack(run_neutral_chunk(int, [["1", "2", "x", "4"]])))
+    assert values == [1, 2]
+    assert (failure["class"], failure["problem"]) == ("ValueError", False)
+    assert "invalid literal" in failure["traceback"]
+    made: list[object] = [1, {2}, 3]
+    values, failure = neutral.unpack(neutral.pack(run_neutral_chunk(lambda n: made[n], [[0, 1, 2]])))
+    assert values == [1]
+    assert failure["problem"] is True
+    assert "set has no neutral form" in failure["message"]

@@ -6,8 +6,11 @@ import json
 import math
 import random
 import sys
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -63,6 +66,11 @@ VALUES: list[Any] = [
     {},
     {"a": 1, 2: "b", None: [True], 1.5: b"x"},
     {str(n): n for n in range(70)},
+    UUID("01234567-89ab-cdef-0123-456789abcdef"),
+    *map(Decimal, ["0", "-0.00", "1.50", "-12E+7", "1E-400", "9" * 300, "123456789.987654321"]),
+    datetime(2024, 2, 29, 12, 30, 59, 999_999, timezone.utc),
+    datetime(1, 1, 1, tzinfo=timezone.utc),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, timezone.utc),
 ]
 
 
@@ -74,6 +82,11 @@ def test_there_and_back(value: Any) -> None:
 
 
 def test_what_arrives_as_something_else() -> None:
+    assert unpack(pack(Decimal("NaN"))).is_nan()
+    assert str(unpack(pack(Decimal("-0.00")))) == "-0.00"
+    noon = datetime(2024, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    assert unpack(pack(noon)) == noon
+    assert unpack(pack(noon)).tzinfo is timezone.utc
     assert unpack(pack((1, (2,)))) == [1, [2]]
     assert unpack(pack(bytearray(b"x"))) == b"x"
     assert unpack(pack(memoryview(b"xyz")[::2])) == b"xz"
@@ -118,6 +131,12 @@ def test_arrays_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         (np.array([object()]), "NumPy array of dtype object has no neutral form"),
         (np.complex128(1), "numpy.complex128 has no neutral form"),
         ("\ud800", "a str that is not valid Unicode"),
+        (datetime(2024, 1, 1), "a datetime without a time zone"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "outside of the years 1 to 9999"),
+        (Decimal("Infinity"), r"Decimal\('Infinity'\) has no neutral form"),
+        (Decimal("sNaN"), r"Decimal\('sNaN'\) has no neutral form"),
+        (Decimal("1" * 1001), "a Decimal of 1001 digits has no neutral form, 1000 are the most"),
+        ([timedelta(1)], r"value\[0\]: datetime.timedelta has no neutral form"),
     ],
 )
 def test_what_has_no_neutral_form_is_named_with_its_place(value: Any, message: str) -> None:
@@ -216,7 +235,7 @@ def test_cut_and_damaged_bytes_are_refused_or_read_but_never_crash() -> None:
 
 
 def test_names() -> None:
-    assert set(neutral.__all__) == {"NeutralArray", "NeutralError", "pack", "unpack"}
+    assert set(neutral.__all__) == {"NeutralArray", "NeutralError", "Packed", "list_header", "pack", "unpack"}
 
 
 @given(

@@ -162,7 +162,8 @@ extension SchedulerLoop {
                 return name
             }
             throw WireError("a function's source has no name")
-        case .null, .bool, .int, .unsigned, .float, .bytes, .array, .ndArray, .dependency:
+        case .null, .bool, .int, .unsigned, .float, .bytes, .array, .ndArray, .uuid, .decimal, .instant,
+            .dependency:
             throw WireError("a function's definition must be a name, or a map of source and name")
         }
     }

@@ -12,6 +12,9 @@ ATTACHMENTS_MAX = 1_000
 NEUTRAL_DEPTH_MAX = 128
 """Lists and dicts inside each other in a neutral value: fits the stack of every reader."""
 
+NEUTRAL_DECIMAL_DIGITS_MAX = 1_000
+"""Digits of a decimal number in a neutral value: reading more would take time that grows with the square."""
+
 LOG_BYTES_PER_TASK_MAX = 64 << 10
 """Log records of one task that are kept; the newest are kept, for they hold the last words."""
 

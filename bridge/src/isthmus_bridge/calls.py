@@ -172,12 +172,21 @@ def _load_function(definition: Payload) -> Callable[..., Any]:
         if codec == NEUTRAL:
             if isinstance(content, str):
                 return _imported(content)
-            return _from_source(content["source"], content["name"])
+            name = content["name"]
+            found = _from_source(content["source"], name) if "source" in content else _imported(name)
+            return functools.partial(_run_neutral_chunk, found) if content.get("chunks") else found
     except FunctionError:
         raise
     except Exception as error:
         raise FunctionError(loading_failed("the function", error)) from error
     return _callable(content, "the definition")
+
+
+def _run_neutral_chunk(function: Callable[..., Any], columns: Sequence[Sequence[Any]]) -> Any:
+    # Not imported by who maps nothing.
+    from isthmus_bridge.chunks import run_neutral_chunk
+
+    return run_neutral_chunk(function, columns)
 
 
 def _callable(value: Any, what: str) -> Callable[..., Any]:

@@ -9,19 +9,24 @@ length. The value of such a task is `(values, failure)`:
   element was not run.
 
 Cancellation is not a failure of an element: the whole chunk ends as cancelled.
+
+A client in another language defines its function with the entry `chunks`, and gets the pair in neutral form:
+`failure` is None or a map with `class`, `message`, `traceback` and `problem`, which is true when the function
+returned what has no neutral form.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from isthmus_bridge import neutral
 from isthmus_bridge.cancellation import TaskCancelled
 from isthmus_bridge.errors import Failure, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["run_chunk"]
+__all__ = ["run_chunk", "run_neutral_chunk"]
 
 
 def run_chunk(
@@ -40,3 +45,32 @@ def run_chunk(
     except BaseException as error:
         return values, describe(error)
     return values, None
+
+
+def run_neutral_chunk(function: Callable[..., Any], columns: Sequence[Sequence[Any]]) -> neutral.Packed:
+    """The same for a client in another language."""
+    values, failure = run_chunk(function, columns)
+    told: dict[str, object] | None = None
+    if failure is not None:
+        told = {"class": failure.class_name, "message": failure.message, "traceback": failure.traceback}
+        told |= {"problem": False}
+    try:
+        packed = neutral.pack(values)
+    except neutral.NeutralError:
+        packed, told = _until_problem(function, values)
+    return neutral.Packed(b"\x92" + packed + neutral.pack(told))
+
+
+def _until_problem(function: object, values: list[Any]) -> tuple[bytes, dict[str, object]]:
+    """The values before the first one that has no neutral form, and what is said of that one."""
+    packed = bytearray()
+    for count, value in enumerate(values):
+        try:
+            packed += neutral.pack(value)
+        except neutral.NeutralError as error:
+            name = getattr(function, "__qualname__", function)
+            message = f"{name} returned what cannot be written as a neutral value: {error}"
+            told = {"class": "NeutralError", "message": message, "traceback": "", "problem": True}
+            return neutral.list_header(count) + bytes(packed), told
+    # Nested one level deeper in the list than by itself.
+    raise neutral.NeutralError("the values of a chunk are nested too deep for a neutral value")

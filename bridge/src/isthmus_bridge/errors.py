@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from isthmus_bridge import rebuilding
 from isthmus_bridge._limits import EXCEPTION_BASES_MAX, TEXT_BYTES_MAX, TRACEBACK_FRAMES_MAX
 from isthmus_bridge.pickling import dump_by_value
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["Failure", "describe", "exception_name"]
 
@@ -61,19 +59,30 @@ def _message(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        start = _own_frames_cut(error.__traceback__)
-        lines = traceback.format_exception(type(error), error, start, limit=TRACEBACK_FRAMES_MAX)
-        return _cut("".join(lines))
+        told = traceback.TracebackException.from_exception(error, limit=TRACEBACK_FRAMES_MAX)
+        _cut_own_frames(told)
+        return _cut("".join(told.format()))
     except Exception as problem:
         return f"{exception_name(error)}: <no traceback: formatting it raised {exception_name(problem)}>\n"
 
 
-def _own_frames_cut(start: TracebackType | None) -> TracebackType | None:
-    """The traceback behind the frames of the bridge that called the task."""
-    frame = start
-    while frame is not None and frame.tb_frame.f_globals.get("__package__") == __package__:
-        frame = frame.tb_next
-    return frame if frame is not None else start
+_OWN_FOLDER = os.path.dirname(__file__) + os.sep
+
+
+def _cut_own_frames(told: traceback.TracebackException) -> None:
+    """Without the frames of the bridge, in the exception and in its causes: a user has no part in them."""
+    waiting, seen = [told], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if one.stack is not None:
+            kept = [frame for frame in one.stack if not frame.filename.startswith(_OWN_FOLDER)]
+            # Without a frame there is no heading either.
+            one.stack = traceback.StackSummary.from_list(kept) if kept else None  # type: ignore[assignment]
+        inner = getattr(one, "exceptions", None) or ()
+        waiting.extend(other for other in (one.__cause__, one.__context__, *inner) if other is not None)
 
 
 def _cut(text: str) -> str:

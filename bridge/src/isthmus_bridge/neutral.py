@@ -1,8 +1,9 @@
 """Neutral values: what Swift and Python both read (docs/wire-protocol.md, "Neutral values").
 
-MessagePack with two extension types: 1 is an n-dimensional array, 2 a dependency. None, bool, int, float,
-str, bytes, list, dict and NumPy arrays keep their meaning; a tuple arrives as a list, a NumPy scalar as a
-Python number. Everything else is a `NeutralError` that names the type and where it sits.
+MessagePack with extension types: 1 is an n-dimensional array, 2 a dependency, 3 a UUID, 4 a decimal number,
+5 a point in time. None, bool, int, float, str, bytes, list, dict, `uuid.UUID`, `decimal.Decimal` and NumPy
+arrays keep their meaning, and a `datetime` with a time zone arrives in UTC; a tuple arrives as a list, a
+NumPy scalar as a Python number. Everything else is a `NeutralError` that names the type and where it sits.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
-from isthmus_bridge import neutral_runs
+from isthmus_bridge import neutral_runs, neutral_scalars
 from isthmus_bridge._limits import NEUTRAL_DEPTH_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NeutralArray", "NeutralError", "pack", "unpack"]
+__all__ = ["NeutralArray", "NeutralError", "Packed", "list_header", "pack", "unpack"]
 
 EXTENSION_ARRAY = 1
 EXTENSION_DEPENDENCY = 2
@@ -67,6 +68,22 @@ class NeutralArray:
         return f"NeutralArray(dtype={self.dtype!r}, shape={self.shape}, {len(self.data)} bytes)"
 
 
+class Packed:
+    """A value that is in neutral form already, and is written as it is. For `pack` itself, not inside."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+def list_header(count: int) -> bytes:
+    """What goes before the elements of a list."""
+    packer = _Packer(bytearray(), None)
+    packer.header(count, (0x90, 16), 0, 0xDC, 0xDD)
+    return bytes(packer.out)
+
+
 def pack(value: object, *, dependency: Callable[[Any], int | None] | None = None) -> bytes:
     """Encode `value`.
 
@@ -74,6 +91,8 @@ def pack(value: object, *, dependency: Callable[[Any], int | None] | None = None
     is written as a dependency, None means that the object is not one.
     Raises `NeutralError` naming the type and its place, `value[0]['when']` for example.
     """
+    if isinstance(value, Packed):
+        return value.data
     out = bytearray()
     _Packer(out, dependency).write(value, 0)
     return bytes(out)
@@ -231,6 +250,16 @@ class _Packer:
             if isinstance(number_value, (int, float)):
                 self.write(number_value, depth)
                 return
+        try:
+            scalar = neutral_scalars.form(value)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+        if scalar is not None:
+            marker, kind, body = scalar
+            self.out += marker
+            self.out.append(kind)
+            self.out += body
+            return
         raise self.error(f"{_name(value)} has no neutral form")
 
     def array(self, dtype: str, shape: tuple[int, ...], data: bytes) -> None:
@@ -407,6 +436,11 @@ class _Unpacker:
             if self.dependency is None:
                 raise NeutralError("a dependency where a neutral value may hold none")
             return self.dependency(struct.unpack("<I", body)[0])
+        if kind in neutral_scalars.READERS:
+            try:
+                return neutral_scalars.READERS[kind](bytes(body))
+            except ValueError as error:
+                raise NeutralError(f"{error} in a neutral value") from None
         raise NeutralError(f"unknown extension type {kind} in a neutral value")
 
 

@@ -25,10 +25,9 @@ print("str's documentation: \(try await statistics.value), \(try await count.val
 
 do {
     _ = try await client.submit(.python("json:loads"), "{", as: DynamicValue.self).value
-} catch .python(let exception) {
+} catch IsthmusError.python(let exception) {
     print("\(exception.type): \(exception.message)")
 } catch {
-    // At top level Swift 6.3 crashes on typed errors that are not all caught.
     print(error)
 }
 

@@ -1,0 +1,50 @@
+import Wire
+
+/// A function that is called once per row: many elements of a `map` as one task.
+///
+/// Its argument are the columns, its value the results in order, up to the first element that failed, and
+/// what that one ended with (docs/wire-protocol.md, "Chunks"). What follows it is not run.
+struct ChunkedCall {
+    private let body: TaskRegistry.Body
+
+    init(_ body: @escaping TaskRegistry.Body) { self.body = body }
+
+    @Sendable func run(_ arguments: [NeutralValue]) async throws -> NeutralValue {
+        guard case .array(let columns)? = arguments.first, !columns.isEmpty else {
+            throw CallFailure.argumentsNotDecodable("a chunk without columns")
+        }
+        let elements = try columns.map { column in
+            guard case .array(let elements) = column else {
+                throw CallFailure.argumentsNotDecodable("a column of a chunk is \(column.kind)")
+            }
+            return elements
+        }
+        let count = elements.map(\.count).min() ?? 0
+        var values: [NeutralValue] = []
+        values.reserveCapacity(count)
+        for row in 0..<count {
+            // Cancellation is not a failure of an element: the whole chunk ends as cancelled.
+            try Task.checkCancellation()
+            do {
+                values.append(try await body(elements.map { $0[row] }))
+            } catch {
+                if Task.isCancelled { throw error }
+                return .array([.array(values), Self.summary(of: error)])
+            }
+        }
+        return .array([.array(values), .null])
+    }
+
+    private static func summary(of error: any Error) -> NeutralValue {
+        let (type, message, isProblem) =
+            switch error {
+            case CallFailure.argumentsNotDecodable(let text): ("ArgumentsNotDecodable", text, false)
+            case CallFailure.resultNotEncodable(let text): ("ResultNotEncodable", text, true)
+            default: ("\(Swift.type(of: error))", "\(error)", false)
+            }
+        return .map([
+            NeutralPair(.string("class"), .string(type)), NeutralPair(.string("message"), .string(message)),
+            NeutralPair(.string("traceback"), .string("")), NeutralPair(.string("problem"), .bool(isProblem)),
+        ])
+    }
+}
