@@ -89,26 +89,24 @@ extension EncodedCall {
     }
 }
 
-/// A Python function that each Python executor calls once, before its first task of a client.
+/// A function that each executor calls once, before its first task of a client.
 ///
 ///     let client = try await Client.makeEmbedded(
 ///         initializer: TaskInitializer(.python("os:putenv"), "MODEL", "large"))
 ///
-/// If it raises, every Python task of the client fails there with `IsthmusError.initializerFailed`.
+/// If it raises or throws, every task of the client that runs in an executor of its language fails with
+/// `IsthmusError.initializerFailed`.
 public struct TaskInitializer: Sendable {
     let function: TaskFunction
     let arguments: EncodedCall
 
     /// Encodes the arguments as `submit` does.
     ///
-    /// - Throws: `IsthmusError.argumentNotEncodable`, `limit` or `invalidFunction`.
+    /// - Throws: `IsthmusError.argumentNotEncodable` or `limit`.
     public init<each Argument: Encodable>(
         _ function: TaskFunction, _ arguments: repeat each Argument,
         keywords: [String: any Encodable & Sendable] = [:]
     ) throws {
-        guard function.kind == .python else {
-            throw IsthmusError.invalidFunction("an initializer is a Python function, not \(function)")
-        }
         var call = CallEncoder(function)
         for argument in repeat each arguments { try call.append(argument) }
         self.function = function

@@ -33,7 +33,7 @@ public final class Client: Sendable {
     ///   - binary: the `isthmus` executable; nil to look for it: `ISTHMUS_BINARY`, beside this executable, in
     ///     `.build/release` of a folder above it, in the virtual environment, on the `PATH`.
     ///   - name: shown in listings.
-    ///   - initializer: called once in each Python executor before its first task of this client.
+    ///   - initializer: called once in each executor before its first task of this client.
     /// - Throws: `IsthmusError.connection` when it cannot be started, with what to do;
     ///   `IsthmusError.invalidOptions` for a number of slots below 1.
     public static func makeEmbedded(
@@ -71,7 +71,7 @@ public final class Client: Sendable {
     ///     print it.
     ///   - keys: the key file of a client (`isthmus keys` writes `client.key`); needed for `tcp`.
     ///   - name: shown in listings.
-    ///   - initializer: called once in each Python executor before its first task of this client.
+    ///   - initializer: called once in each executor before its first task of this client.
     /// - Throws: `IsthmusError.connection` when nobody answers within ten seconds,
     ///   `IsthmusError.sessionRefused` when the scheduler does not let this client in, `CancellationError`
     ///   when the Swift task is cancelled meanwhile.

@@ -118,11 +118,18 @@ struct ReceivedOutcome: Sendable {
     /// Where only the way in which it ended is known.
     private func words(of entry: TaskEntry) -> String {
         switch head.reason {
-        case .executionTimeout: entry.options.timeout.map { "Its timeout is \($0.shown)." } ?? ""
-        case .deadlineExceeded: entry.options.deadline.map { "Its deadline is \($0.shown)." } ?? ""
-        case .clientRequest: "It was cancelled on request."
+        case .executionTimeout: told("ran for longer than its timeout", entry.options.timeout)
+        case .deadlineExceeded: told("had not ended when its deadline passed", entry.options.deadline)
+        case .clientRequest: told("was cancelled on request", nil)
         default: ""
         }
+    }
+
+    /// A sentence about the task, as the scheduler's are.
+    private func told(_ how: String, _ limit: Duration?) -> String {
+        let place =
+            head.worker.rawValue == 0 ? "" : " (attempt \(head.attempt.number) on worker \(head.worker))"
+        return "task \(head.attempt.task) \(how)\(limit.map { " of \($0.shown)" } ?? "")\(place)"
     }
 
     private func exception(of entry: TaskEntry) -> IsthmusError {

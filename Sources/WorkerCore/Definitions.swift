@@ -184,6 +184,9 @@ package struct Definitions: ~Copyable {
         }
     }
 
+    /// The place of the function that a setup calls.
+    package func function(ofSetup number: Int, in session: Int) -> Int { sessions[session].setups[number] }
+
     private mutating func addFunction(
         _ place: Int, at executor: ExecutorIndex, into needs: inout [Need]
     ) {

@@ -69,7 +69,16 @@ extension WorkerLoop {
         guard let frame = payload.frame else { preconditionFailure("the attempt was released before") }
         if devices != 0 { sendDevices(devices, to: process) }
         definitions.needs(of: payload.function, at: executor, into: &needs)
-        for need in needs { keptDefinitions.write(need, to: &process.output) }
+        for need in needs {
+            // Initializers of the other language are not for this executor.
+            if case .setup(let session, let number) = need,
+                !keptDefinitions.isCalled(
+                    definitions.function(ofSetup: number, in: session), by: core.kind(of: executor))
+            {
+                continue
+            }
+            keptDefinitions.write(need, to: &process.output)
+        }
         needs.removeAll(keepingCapacity: true)
         guard payload.values.isEmpty else {
             process.output.write(payload.record, of: frame, with: payload.values)

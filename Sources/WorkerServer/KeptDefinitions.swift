@@ -18,6 +18,9 @@ struct KeptRecord {
         attachments = record.attachments
     }
 
+    /// Of a function's definition: which executors call it. Behind the record's head, session and number.
+    var functionKind: ExecutorKind? { bytes.count > 20 ? ExecutorKind(rawValue: bytes[20]) : nil }
+
     func write(to output: inout ExecutorOutput) {
         output.tail.raw(bytes)
         guard let frame else { return }
@@ -48,6 +51,12 @@ struct KeptDefinitions: ~Copyable {
         case .function(let place): if place < functions.count { functions[place]?.write(to: &output) }
         case .setup(let session, let number): setups[session][number].write(to: &output)
         }
+    }
+
+    /// Whether executors of this kind call a function. Function 0, whose arguments carry it, is Python's.
+    func isCalled(_ place: Int, by kind: ExecutorKind) -> Bool {
+        guard place < functions.count, let definition = functions[place] else { return kind == .python }
+        return definition.functionKind == kind
     }
 
     mutating func dropFunction(_ place: Int) { if place < functions.count { functions[place] = nil } }

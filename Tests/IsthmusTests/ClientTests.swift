@@ -46,6 +46,42 @@ import Testing
         #expect(try await client.compute(mixed).value >= 47)
     }
 
+    @Test func `An initializer runs before the tasks, in its own language`() async throws {
+        let python = try TaskInitializer(.python("os:putenv"), "ISTHMUS_TEST_MODEL", "large")
+        let reads = TaskFunction.python(
+            source: "import os\ndef f(): return os.popen('echo $ISTHMUS_TEST_MODEL').read().strip()",
+            name: "f")
+        let swift = try TaskInitializer(.swift("prepare"), "model")
+        let shared = try await SharedCluster.client
+        let first = try await Client(connecting: shared.address, name: "python", initializer: python)
+        #expect(try await first.submit(reads, as: String.self).value == "large")
+        #expect(try await first.submit(.swift("answer"), as: Int.self).value == 42)
+        await first.close()
+        let second = try await Client(connecting: shared.address, name: "swift", initializer: swift)
+        #expect(try await second.submit(.swift("prepared"), as: String.self).value == "model")
+        #expect(try await second.submit(.python("math:hypot"), 3, 4, as: Double.self).value == 5)
+        await second.close()
+    }
+
+    @Test func `An initializer that fails is told to every task`() async throws {
+        let shared = try await SharedCluster.client
+        let initializers = [
+            (TaskFunction.swift("answer"), try TaskInitializer(.swift("prepare"), "")),
+            (.python("os:getpid"), try TaskInitializer(.python("builtins:int"), "nothing to prepare")),
+        ]
+        for (function, initializer) in initializers {
+            let client = try await Client(connecting: shared.address, initializer: initializer)
+            for _ in 0..<2 {
+                let task = try await client.submit(function, as: Int.self)
+                await #expect { try await task.value } throws: { error in
+                    guard case .initializerFailed(let failure)? = error as? IsthmusError else { return false }
+                    return failure.detail.contains("nothing to prepare")
+                }
+            }
+            await client.close()
+        }
+    }
+
     @Test func `A client knows where it is, and is current while it runs`() async throws {
         #expect(Client.current == nil)
         let client = try await Build.makeEmbedded(slots: nil)

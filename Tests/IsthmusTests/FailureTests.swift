@@ -115,7 +115,7 @@ import Testing
                 Issue.record("\(function) did not time out")
                 continue
             }
-            #expect("\(error)".contains("timeout is 0.2 s"), "\(error)")
+            #expect("\(error)".contains("timeout of 0.2 s"), "\(error)")
         }
     }
 

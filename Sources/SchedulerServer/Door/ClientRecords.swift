@@ -191,8 +191,9 @@ extension SchedulerLoop {
         guard client.setups.count < Limits.setupsPerSessionMax else {
             throw WireError("more than \(Limits.setupsPerSessionMax) setups in one session")
         }
-        client.setups.append(
-            SessionSetup(function: try function(number, .python, of: client), record: record))
+        // Executors of the function's own language run it. A callable among the arguments is Python's.
+        let kind = client.functions[number].map { functions[$0].kind } ?? .python
+        client.setups.append(SessionSetup(function: try function(number, kind, of: client), record: record))
     }
 }
 
