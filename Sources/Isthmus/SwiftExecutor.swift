@@ -112,8 +112,8 @@ final class SwiftExecutor: Sendable {
         guard attempt.record.missing == 0 else {
             return Self.failure(
                 "OutOfMemory", .argumentsNotLoadable,
-                "\(name): there is no memory in this executor for \(attempt.record.missing) bytes of "
-                    + "arguments")
+                "\(definition.name): there is no memory in this executor for \(attempt.record.missing) bytes "
+                    + "of arguments")
         }
         let arguments: [NeutralValue]
         do {
