@@ -48,11 +48,22 @@ package struct ControlClient: Sendable {
             let roots = authority.map {
                 TLSConfig.TrustRootsSource.certificates([.file(path: $0, format: .pem)])
             }
-            transport = try .http2NIOPosix(
-                target: .dns(host: host, port: port),
-                transportSecurity: .tls { tls in
-                    if let roots { tls.trustRoots = roots }
-                })
+            let security = HTTP2ClientTransport.Posix.TransportSecurity.tls { tls in
+                if let roots { tls.trustRoots = roots }
+            }
+            // A number is no name: it is not asked for in the handshake, and the certificate names it as an
+            // address (its IP SAN).
+            switch addressFamily(of: host) {
+            case .ipv4:
+                transport = try .http2NIOPosix(
+                    target: .ipv4(address: host, port: port), transportSecurity: security)
+            case .ipv6:
+                transport = try .http2NIOPosix(
+                    target: .ipv6(address: host, port: port), transportSecurity: security)
+            case nil:
+                transport = try .http2NIOPosix(
+                    target: .dns(host: host, port: port), transportSecurity: security)
+            }
         }
         return try await withGRPCClient(transport: transport) { client in
             try await body(Calls(wrapping: client))

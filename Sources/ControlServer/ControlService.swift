@@ -29,6 +29,8 @@ package final class ControlService<Cluster: ControlledCluster>: Service {
                 listeningSocketDescriptor: Int(try Self.listen(path)), transportSecurity: .plaintext,
                 config: config)
         case .tcp(let host, let port, let certificate, let key, let tokens):
+            config.connection.maxIdleTime = .nanoseconds(Limits.controlIdleTimeout.nanoseconds)
+            config.channelDebuggingCallbacks.onAcceptTCPConnection = HandshakeDeadline.install
             transport = HTTP2ServerTransport.Posix(
                 address: try Self.address(host, port),
                 transportSecurity: .tls(

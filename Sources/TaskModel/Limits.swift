@@ -78,9 +78,15 @@ package enum Limits {
     package static let heartbeatInterval = Interval.milliseconds(1_000)
     /// A worker silent for this long has lost its lease: five heartbeats, so that one stall is not a death.
     package static let workerLease = Interval.milliseconds(5_000)
-    /// A client silent for this long is gone. Longer than a worker's: a client may be paused in a debugger,
-    /// and a wrong guess here throws work away instead of repeating it.
-    package static let clientLease = Interval.milliseconds(15_000)
+    /// A client silent for this long over tcp is gone, unless it asked for another time. Longer than a
+    /// worker's: a client may be stopped, or its network may be, and a wrong guess here throws work away
+    /// instead of repeating it.
+    package static let clientLease = Interval.seconds(60)
+    /// What a client may ask for, unless the operator allows another time: a night on a closed laptop.
+    package static let clientLeaseMax = Interval.seconds(24 * 3_600)
+    /// A client over a Unix socket is never gone while its connection is there: the kernel ends that with
+    /// the process. Without one it comes back at once, or has this long.
+    package static let detachedClientLease = Interval.seconds(15)
     package static let handshakeTimeout = Interval.milliseconds(5_000)
     /// How long a received frame may wait for its acknowledgement, unless a frame goes back anyway.
     package static let acknowledgeDelay = Interval.milliseconds(100)
@@ -99,6 +105,15 @@ package enum Limits {
     package static let connectionStallMax = connectionHeartbeat * 3
     /// How long nobody is accepted after the system has refused to open one more connection.
     package static let acceptPause = Interval.milliseconds(100)
+    /// While the system refuses to open more descriptors, nobody is accepted over tcp for this long.
+    package static let listenPause = Interval.seconds(1)
+    /// Descriptors that a scheduler sets aside and lets go of when none are left, so that its control API
+    /// can still be asked.
+    package static let descriptorsReserved = 16
+    /// Origins of refused keys that one turn tells of.
+    package static let strangersToldMax = 64
+    /// How often the same trouble of the door is logged.
+    package static let doorLogInterval = Interval.seconds(10)
     package static let reconnectDelayMin = Interval.milliseconds(20)
     package static let reconnectDelayMax = Interval.milliseconds(1_000)
 
@@ -246,8 +261,8 @@ package enum Limits {
     package static let connectTimeout = Interval.seconds(10)
     /// `isthmus up` that is not ready for this long has failed. Half a second is usual; a cold disk is slow.
     package static let embeddedStartTimeout = Interval.seconds(60)
-    /// A client without a scheduler for this long fails its tasks: the scheduler has long let go of them.
-    package static let reconnectTimeout = Interval.seconds(60)
+    /// An outage shorter than this is not worth a warning.
+    package static let outageWarningDelay = Interval.seconds(1)
     /// Time for the goodbye of a client that closes.
     package static let closeTimeout = Interval.seconds(1)
     /// Elements of a `map` that are submitted ahead of the one that is awaited.
@@ -285,6 +300,12 @@ package enum Limits {
     package static let tokenBytesMin = 32
     /// Different metrics (name and labels) of one process; what is beyond is counted nowhere.
     package static let metricsMax = 1_024
+    /// A connection to the control API over TCP whose TLS handshake is not over is closed.
+    package static let controlHandshakeTimeout = handshakeTimeout
+    /// A connection to the control API on which no call is made is closed. A watcher's call goes on.
+    package static let controlIdleTimeout = Interval.seconds(300)
+    /// How long a ready line may take to leave: whoever started the process reads it.
+    package static let announcementTimeout = Interval.seconds(5)
     /// A call of the command line to its scheduler.
     package static let controlCallTimeout = Interval.seconds(10)
     /// From the second signal, or the end of an embedded cluster's client, to the end of the process.
