@@ -6,6 +6,7 @@ internal import Posix
 @main
 enum Program {
     static func main() async {
+        _ = StandardStream.missing
         do {
             var verb = try Verbs.parseAsRoot()
             if var verb = verb as? any AsyncParsableCommand {

@@ -53,8 +53,7 @@ struct ServiceRunner {
             }
             tasks.addTask {
                 do {
-                    let line = try await ready()
-                    StandardStream.output.write(line + "\n")
+                    try Self.announce(try await ready())
                 } catch {
                     // What is told to stop before it serves has not failed.
                     guard drain.wasAsked.load(ordering: .relaxed) else { throw error }
@@ -79,6 +78,18 @@ struct ServiceRunner {
                     logger.debug("Ended while stopping", metadata: ["reason": "\(error)"])
                 }
             }
+        }
+    }
+
+    /// Whoever started this process waits for the line, and would wait for ever.
+    private static func announce(_ line: String) throws {
+        do throws(PosixError) {
+            try StandardStream.output.write(
+                line + "\n", until: MonotonicClock.now + Limits.announcementTimeout)
+        } catch {
+            throw CommandFailure(
+                "the ready line cannot be written to standard output, which must be open: \(error)"
+            )
         }
     }
 
