@@ -56,23 +56,35 @@ public final class Client: Sendable {
     ///     print it.
     ///   - keys: the key file of a client (`isthmus keys` writes `client.key`); needed for `tcp`.
     ///   - name: shown in listings.
+    ///   - reconnectTimeout: how long to look for a scheduler that was lost before unfinished tasks end with
+    ///     `IsthmusError.connection`, which says what is known of each; nil: for ever.
+    ///   - lease: how long the scheduler keeps this client's tasks while it is silent or cut off; nil: the
+    ///     scheduler's own time, 60 seconds. On the scheduler's machine it counts only from the end of the
+    ///     connection.
     /// - Throws: `IsthmusError.connection` when nobody answers within ten seconds,
     ///   `IsthmusError.sessionRefused` when the scheduler does not let this client in.
     public convenience init(
-        connecting address: String, keys: String? = nil, name: String = ""
+        connecting address: String, keys: String? = nil, name: String = "",
+        reconnectTimeout: Duration? = .seconds(60), lease: Duration? = nil
     ) async throws(IsthmusError) {
-        try await self.init(address, keys: keys, name: name, cluster: nil)
+        try await self.init(
+            address, keys: keys, name: name, reconnectTimeout: reconnectTimeout, lease: lease, cluster: nil)
     }
 
     private init(
-        _ address: String, keys: String?, name: String, cluster: EmbeddedCluster?
+        _ address: String, keys: String?, name: String, reconnectTimeout: Duration? = .seconds(60),
+        lease askedLease: Duration? = nil, cluster: EmbeddedCluster?
     ) async throws(IsthmusError) {
         var configuration: ConnectorConfiguration
         do {
-            let fields = [
+            var fields = [
                 Field("host", .string(hostName())), Field("pid", .unsigned(UInt64(processID()))),
                 Field("name", .string(name)),
             ]
+            if let askedLease {
+                fields.append(
+                    Field("lease_ms", .unsigned(UInt64(milliseconds(askedLease).nanoseconds / 1_000_000))))
+            }
             configuration = ConnectorConfiguration(
                 address: try Address(address), role: .client, fields: fields)
             if let keys { configuration.keys = try PeerKeys(reading: keys) }
@@ -84,7 +96,8 @@ public final class Client: Sendable {
                 "\(address) needs a key: pass keys: with the path of the client.key that `isthmus keys` wrote"
             )
         }
-        lease = try SessionLease(configuration, cluster: cluster)
+        lease = try SessionLease(
+            configuration, cluster: cluster, reconnectTimeout: reconnectTimeout.map(milliseconds))
         let session = lease.session
         let problem = await withTaskCancellationHandler {
             await session.opened.value
@@ -143,6 +156,11 @@ public final class Client: Sendable {
     /// Ends the session: unfinished tasks are dropped by the cluster and end with `IsthmusError.closed` here.
     /// An embedded cluster is stopped. Returns when all that is done.
     public func close() async { await lease.close() }
+}
+
+/// At least one, and at most some thousand years.
+private func milliseconds(_ duration: Duration) -> Interval {
+    .milliseconds(Int64(min(max(duration / .milliseconds(1), 1), 1e14)))
 }
 
 /// Encodes the arguments of one call.

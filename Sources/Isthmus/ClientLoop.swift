@@ -1,3 +1,4 @@
+import Logging
 import Posix
 import SessionTransport
 import TaskModel
@@ -20,19 +21,28 @@ final class ClientLoop {
     private var poller: Poller
     private var letters: [Letter] = []
     private var nextLetter = 0
+    /// The last task that was written in this turn.
+    private var lastWritten: UInt64?
     private var isWelcomed = false
     /// When to give up waiting for the scheduler.
     private var patienceEnds: Instant
+    /// How long to look for a scheduler that was lost; nil: for ever.
+    private let reconnectTimeout: Interval?
+    private var lostSince: Instant?
+    private var isOutageTold = false
+    private let logger = Logger(label: "isthmus")
     /// Set once the goodbye is on its way.
     private var closesBy: Instant?
     private var isOver = false
 
     init(
-        _ session: ClientSession, _ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?
+        _ session: ClientSession, _ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?,
+        reconnectTimeout: Interval?
     ) throws(IsthmusError) {
         self.session = session
         self.configuration = configuration
         self.cluster = cluster
+        self.reconnectTimeout = reconnectTimeout
         let now = MonotonicClock.now
         patienceEnds = now + Limits.connectTimeout
         do {
@@ -66,6 +76,7 @@ final class ClientLoop {
             if isWelcomed { writeLetters() }
             if mustClose, closesBy == nil { close(now) }
             connector.flush(now: now)
+            watchOutage(now)
             checkPatience(now)
         }
     }
@@ -74,7 +85,15 @@ final class ClientLoop {
         let now = MonotonicClock.now
         let deadline = min(connector.wakeUp, closesBy ?? patienceEnds)
         do {
-            return try poller.wait(until: deadline, now: now)
+            let ready = try poller.wait(until: deadline, now: now)
+            // This process was stopped: the scheduler may have been there all the time.
+            let late = MonotonicClock.now - deadline
+            if lostSince != nil, deadline > now, late > Limits.heartbeatInterval,
+                patienceEnds != .distantFuture
+            {
+                patienceEnds = patienceEnds + late
+            }
+            return ready
         } catch {
             end(.connection("the client's loop cannot wait for its sockets: \(error)"))
             return []
@@ -95,8 +114,7 @@ final class ClientLoop {
             } catch {
                 end(.connection("the scheduler sent what is not in the protocol: \(error)"))
             }
-        case .interrupted: patienceEnds = now + Limits.reconnectTimeout
-        case .unblocked: break
+        case .interrupted, .unblocked: break
         case .refused(let refusal):
             if refusal.code == RefusalCode.session.rawValue, isWelcomed {
                 restart(
@@ -116,8 +134,9 @@ final class ClientLoop {
         isWelcomed = false
         letters = []
         nextLetter = 0
-        patienceEnds = now + Limits.reconnectTimeout
-        let id = session.restart(.connection("\(what): the task is lost with it, submit it again"))
+        patienceEnds = reconnectTimeout.map { now + $0 } ?? .distantFuture
+        lostSince = nil
+        let id = session.restart(what)
         connector.restart(session: id, fields: configuration.fields, now: now)
     }
 
@@ -126,9 +145,38 @@ final class ClientLoop {
             if connector.link.isDrained || now >= closesBy { end(.closed) }
         } else if now >= patienceEnds {
             let trouble = connector.trouble.map { ": \($0)" } ?? ""
-            end(.connection("no connection to the scheduler at \(configuration.address)\(trouble)"))
+            let what = "no connection to the scheduler at \(configuration.address)\(trouble)"
+            session.end(.connection(what)) { .connection("\(what). Of this task is known: \($0)") }
+            isOver = true
         }
     }
+
+    /// Once welcomed: counts the time without an answer of the scheduler, and warns of it once.
+    private func watchOutage(_ now: Instant) {
+        guard isWelcomed, closesBy == nil else { return }
+        if connector.isEstablished {
+            guard lostSince != nil else { return }
+            if isOutageTold { logger.warning("the scheduler is back", metadata: ["address": "\(address)"]) }
+            (lostSince, isOutageTold, patienceEnds) = (nil, false, .distantFuture)
+            return
+        }
+        guard let lostSince else {
+            self.lostSince = now
+            patienceEnds = reconnectTimeout.map { now + $0 } ?? .distantFuture
+            return
+        }
+        guard !isOutageTold, now >= lostSince + Limits.outageWarningDelay else { return }
+        isOutageTold = true
+        logger.warning(
+            "no connection to the scheduler; trying on",
+            metadata: [
+                "address": "\(address)", "why": "\(connector.trouble ?? "it does not answer")",
+                "reconnectTimeout":
+                    "\(reconnectTimeout.map { "\($0.nanoseconds / 1_000_000) ms" } ?? "none")",
+            ])
+    }
+
+    private var address: Address { configuration.address }
 
     private func close(_ now: Instant) {
         session.end(.closed)
@@ -148,6 +196,10 @@ final class ClientLoop {
 
 extension ClientLoop {
     private func writeLetters() {
+        defer {
+            if let lastWritten { session.wrote(lastWritten) }
+            lastWritten = nil
+        }
         while nextLetter < letters.count, !connector.link.isBlocked {
             switch letters[nextLetter] {
             case .release(let first): writeReleases(from: first)
@@ -180,6 +232,7 @@ extension ClientLoop {
                 sequence: task.sequence, function: task.function, options: task.options, kind: task.kind,
                 parent: nil, dependencies: task.dependencies)
             link.appendPayload(.neutral, task.arguments)
+            lastWritten = task.sequence
         case .cancel(let sequence):
             link.beginRecord(.cancel, flags: 1)
             link.writer.uint64(sequence)
@@ -224,13 +277,32 @@ extension ClientLoop {
                 let record = try reader.record(attachmentsBefore: attachments)
                 attachments += record.attachments
                 guard attachments <= frame.attachmentCount else { throw WireError("attachments are missing") }
-                // What runs and what is accepted is of no use to a client without durable tasks.
-                guard record.type == .outcome else { continue }
+                if record.type != .outcome {
+                    try note(record, bytes)
+                    continue
+                }
+                let missing = frame.missingBytes(of: record)
+                if missing > 0 {
+                    var body = ByteReader(body: record, of: bytes)
+                    session.fail(
+                        try OutcomeHead(decoding: &body).attempt.task,
+                        .limit(
+                            "this process has no memory for the \(missing) bytes of the task's outcome"
+                        ))
+                    continue
+                }
                 outcomes.append(try outcome(record, bytes, frame))
             }
             return outcomes
         }
         for outcome in outcomes { session.finish(outcome) }
+    }
+
+    /// What has become of tasks that have not ended: told of them if the scheduler is lost.
+    private func note(_ record: Record, _ bytes: RawSpan) throws(WireError) {
+        var body = ByteReader(body: record, of: bytes)
+        if record.type == .accepted { session.accepted(try body.uint64("accepted")) }
+        if record.type == .started { session.started(try body.attempts().map(\.task.sequence)) }
     }
 
     private func outcome(

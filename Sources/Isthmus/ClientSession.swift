@@ -27,12 +27,16 @@ final class ClientSession: Sendable {
         var functions: [TaskFunction: UInt32] = [:]
         var options: [TaskOptions: UInt32] = [:]
         var loopIsAwake = false
+        /// The last task that was handed to the link, and the last one that the scheduler has taken on.
+        var written: UInt64 = 0
+        var accepted: UInt64 = 0
     }
 
     struct Unfinished {
         let entry: TaskEntry
         let bytes: Int
         var isCancelled = false
+        var isStarted = false
         /// No handle is left: its outcome is released as soon as it arrives.
         var isAbandoned = false
     }
@@ -224,8 +228,22 @@ extension ClientSession {
         opened.give(nil)
     }
 
-    func finish(_ outcome: ReceivedOutcome) {
-        let task = outcome.head.attempt.task
+    func wrote(_ sequence: UInt64) { state.withLock { $0.written = sequence } }
+
+    func accepted(_ sequence: UInt64) { state.withLock { $0.accepted = max($0.accepted, sequence) } }
+
+    func started(_ sequences: [UInt64]) {
+        state.withLock { state in
+            for sequence in sequences { state.entries[sequence]?.isStarted = true }
+        }
+    }
+
+    func finish(_ outcome: ReceivedOutcome) { finish(outcome.head.attempt.task, .outcome(outcome)) }
+
+    /// The task ended, and its outcome cannot be had here.
+    func fail(_ task: TaskID, _ error: IsthmusError) { finish(task, .failed(error)) }
+
+    private func finish(_ task: TaskID, _ end: TaskEnd) {
         let entry = state.withLock { state -> TaskEntry? in
             guard task.session == state.id, let unfinished = state.entries.removeValue(forKey: task.sequence)
             else { return nil }
@@ -233,45 +251,67 @@ extension ClientSession {
             if unfinished.isAbandoned { state.outbox.append(.release(task.sequence)) }
             return unfinished.entry
         }
-        entry?.finish(.outcome(outcome))
+        entry?.finish(end)
     }
 
     /// The scheduler does not know the session any more. What was submitted in it is void; the client goes on
     /// with a new one.
-    func restart(_ error: IsthmusError) -> SessionID {
+    func restart(_ what: String) -> SessionID {
         let id = SessionID(randomUInt64())
         let lost = state.withLock { state in
+            let lost = state.takeEntries {
+                .connection("\(what), and the task is lost: \($0); submit it again")
+            }
             state.id = id
             state.next = 1
+            state.written = 0
+            state.accepted = 0
             state.outbox = []
             state.functions = [:]
             state.options = [:]
             state.credit.restart()
             state.credit.serve()
-            return state.takeEntries()
+            return lost
         }
-        for entry in lost { entry.finish(.failed(error)) }
+        for (entry, error) in lost { entry.finish(.failed(error)) }
         return id
     }
 
-    /// The end of the session and of all its tasks.
-    func end(_ error: IsthmusError) {
-        let lost = state.withLock { state -> [TaskEntry] in
+    /// The end of the session and of all its tasks. `of`: what a task ends with of which something is known.
+    func end(_ error: IsthmusError, of: (String) -> IsthmusError) {
+        let lost = state.withLock { state -> [(TaskEntry, IsthmusError)] in
             if case .over = state.phase { return [] }
             state.phase = .over(error)
             state.outbox = []
             state.credit.fail(error)
-            return state.takeEntries()
+            return state.takeEntries(of)
         }
-        for entry in lost { entry.finish(.failed(error)) }
+        for (entry, error) in lost { entry.finish(.failed(error)) }
         opened.give(error)
     }
+
+    func end(_ error: IsthmusError) { end(error) { _ in error } }
 }
 
 extension ClientSession.State {
-    fileprivate mutating func takeEntries() -> [TaskEntry] {
+    /// Every unfinished task, with the error that is made of what is known of it.
+    fileprivate mutating func takeEntries(
+        _ error: (String) -> IsthmusError
+    ) -> [(TaskEntry, IsthmusError)] {
         defer { entries = [:] }
-        return entries.values.map(\.entry)
+        return entries.map { sequence, unfinished in
+            let known =
+                if unfinished.isStarted {
+                    "a worker had begun with it, and it may have run to its end"
+                } else if sequence <= accepted {
+                    "the scheduler had taken it on, and it may have run"
+                } else if sequence <= written {
+                    "it was sent, and may have reached the scheduler and run"
+                } else {
+                    "it was not sent, so it has not run"
+                }
+            return (unfinished.entry, error(known))
+        }
     }
 }
 

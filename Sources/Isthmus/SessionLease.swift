@@ -31,7 +31,9 @@ final class SessionLease: Sendable {
         }
     }
 
-    init(_ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?) throws(IsthmusError) {
+    init(
+        _ configuration: ConnectorConfiguration, cluster: EmbeddedCluster?, reconnectTimeout: Interval?
+    ) throws(IsthmusError) {
         let session = try ClientSession()
         let finished = finished
         self.session = session
@@ -39,8 +41,9 @@ final class SessionLease: Sendable {
             thread = try Mutex(
                 OSThread(name: "isthmus-client") {
                     do throws(IsthmusError) {
-                        try ClientLoop(session, configuration, cluster: cluster)
-                            .run()
+                        try ClientLoop(
+                            session, configuration, cluster: cluster, reconnectTimeout: reconnectTimeout
+                        ).run()
                     } catch {
                         session.end(error)
                     }

@@ -42,6 +42,7 @@ struct SchedulerMeters {
     private let framesSent = Counter(label: "isthmus_frames_sent_total")
     private let malformed = Counter(label: "isthmus_malformed_total")
     private let sessionsRefused = Counter(label: "isthmus_sessions_refused_total")
+    private let keysRefused = Counter(label: "isthmus_keys_refused_total")
     private let workersLost = Counter(label: "isthmus_workers_lost_total")
     private let dependencyBytesSent = Counter(label: "isthmus_dependency_bytes_sent_total")
     private let dependencyBytesSaved = Counter(label: "isthmus_dependency_bytes_saved_total")
@@ -79,6 +80,7 @@ struct SchedulerMeters {
         framesSent.increment(by: total.framesSent &- reported.framesSent)
         malformed.increment(by: total.malformed &- reported.malformed)
         sessionsRefused.increment(by: total.sessionsRefused &- reported.sessionsRefused)
+        keysRefused.increment(by: total.keysRefused &- reported.keysRefused)
         workersLost.increment(by: total.workersLost &- reported.workersLost)
         dependencyBytesSent.increment(by: total.dependencyBytesSent &- reported.dependencyBytesSent)
         dependencyBytesSaved.increment(by: total.dependencyBytesSaved &- reported.dependencyBytesSaved)
@@ -109,6 +111,7 @@ extension SchedulerLoop {
         total.framesSent = transport.framesSent
         total.malformed = counters.malformed &+ transport.malformed
         total.sessionsRefused = counters.sessionsRefused &+ transport.refused
+        total.keysRefused = transport.unauthorised
         total.workersLost = counters.workersLost
         total.dependencyBytesSent = counters.dependencyBytesSent
         total.dependencyBytesSaved = counters.dependencyBytesSaved
@@ -119,8 +122,10 @@ extension SchedulerLoop {
     /// At the end of a turn: metrics and the event `progress`, at most once a second.
     mutating func observe() {
         let transport = acceptor.counters
-        if transport.framesReceived &+ transport.framesSent != framesSeen {
-            framesSeen = transport.framesReceived &+ transport.framesSent
+        // A refused key sends no frame, and is news all the same.
+        let seen = transport.framesReceived &+ transport.framesSent &+ transport.unauthorised
+        if seen != framesSeen {
+            framesSeen = seen
             meters.noteChange()
         }
         guard meters.isDue(now) else { return }

@@ -17,7 +17,9 @@ package struct SchedulerConfiguration: Sendable {
     /// How long a graceful stop waits for accepted tasks to end.
     package var stopTimeout: Interval
     /// How long a peer may be silent before it counts as gone, and how often each side says something.
+    /// A client may ask for another lease, up to `clientLeaseMax`.
     package var clientLease = Limits.clientLease
+    package var clientLeaseMax = Limits.clientLeaseMax
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
     package var placement = PlacementStrategy.combined

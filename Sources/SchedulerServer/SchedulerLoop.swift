@@ -46,6 +46,7 @@ struct SchedulerLoop: ~Copyable {
 
     var counters = ServerCounters()
     var meters = SchedulerMeters()
+    var doorLog = DoorLog()
     var watchers = Watchers()
     var requests: [ControlRequest] = []
     var stop = StopProgress.serving
@@ -150,6 +151,8 @@ struct SchedulerLoop: ~Copyable {
             leave(handle, lost: true)
         case .closed(let handle):
             leave(handle, lost: false)
+        case .troubled(let trouble):
+            doorLog.note(trouble, logger, now)
         }
     }
 }

@@ -107,6 +107,7 @@ package final class SchedulerService: Service {
         var acceptor = AcceptorConfiguration(addresses: addresses, keys: keys, epoch: configuration.epoch)
         acceptor.sessionsMax = Limits.sessionsMax + Limits.workersMax
         acceptor.clientLease = configuration.clientLease
+        acceptor.clientLeaseMax = max(configuration.clientLease, configuration.clientLeaseMax)
         acceptor.workerLease = configuration.workerLease
         acceptor.heartbeat = configuration.heartbeat
         return acceptor

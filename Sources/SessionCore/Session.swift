@@ -57,6 +57,8 @@ package struct Session: ~Copyable {
     var phase = Phase.idle
     var wasEstablished = false
     var reconnects: UInt64 = 0
+    /// Connecting side: when the last welcome came.
+    var establishedAt = Instant.origin
 
     var lastNumber: UInt64 = 0
     var acknowledged: UInt64 = 0
@@ -121,9 +123,9 @@ package struct Session: ~Copyable {
         case .greeting(let deadline):
             if now >= deadline { retreat(now, &actions) }
         case .detached:
-            if now >= lastHeard + policy.lease { end(.lost, &actions) }
+            if now >= leaseEnd { end(.lost, &actions) }
         case .established:
-            if now >= lastHeard + policy.lease {
+            if now >= leaseEnd {
                 switch side {
                 case .accepting: end(.lost, &actions)
                 case .connecting: retreat(now, &actions)
@@ -140,13 +142,16 @@ package struct Session: ~Copyable {
         case .idle, .asked, .ended: .distantFuture
         case .waiting(let until): until
         case .greeting(let deadline): deadline
-        case .detached: lastHeard + policy.lease
-        case .established: min(acknowledgeDue, lastSent + policy.heartbeat, lastHeard + policy.lease)
+        case .detached: leaseEnd
+        case .established: min(acknowledgeDue, lastSent + policy.heartbeat, leaseEnd)
         }
     }
 
     /// When the peer will have been silent for too long.
-    package var leaseEnd: Instant { lastHeard + policy.lease }
+    package var leaseEnd: Instant {
+        policy.isPatient && phase == .established ? .distantFuture : lastHeard + policy.lease
+    }
+    package var isEstablished: Bool { phase == .established }
     package var hasEnded: Bool { phase == .ended }
     /// Frames that are kept for the peer.
     package var unacknowledged: Int { kept.count }

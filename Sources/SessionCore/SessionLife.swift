@@ -44,7 +44,7 @@ extension Session {
         self.begun = begun
         let resumed = wasEstablished
         establish(now)
-        reconnects = 0
+        establishedAt = now
         acknowledged(received, &actions)
         actions.append(.established(resumed: resumed))
         transmitKept(now, &actions)
@@ -61,7 +61,12 @@ extension Session {
 
     /// Leaves the connection and comes back after a delay that grows with each failure.
     mutating func retreat(_ now: Instant, _ actions: inout [SessionAction]) {
-        if phase == .established { actions.append(.interrupted) }
+        if phase == .established {
+            actions.append(.interrupted)
+            // A connection that ends as soon as it is used (by a message for which there is no memory) would
+            // be made again and again without a pause, if each welcome were taken for a success.
+            if now >= establishedAt + policy.heartbeat { reconnects = 0 }
+        }
         actions.append(.disconnect)
         let doubled = policy.reconnectDelayMin * (1 << Int64(min(reconnects, 16)))
         let delay = min(doubled, policy.reconnectDelayMax)
@@ -144,6 +149,7 @@ extension Session {
             case .connecting: retreat(now, &actions)
             case .accepting:
                 phase = .detached
+                if policy.isPatient { lastHeard = max(lastHeard, now) }
                 actions.append(.interrupted)
             }
         case .idle, .waiting, .asked, .detached, .ended:

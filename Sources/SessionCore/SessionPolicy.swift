@@ -9,6 +9,9 @@ package struct SessionPolicy: Hashable, Sendable, BitwiseCopyable {
     package var heartbeat = Limits.heartbeatInterval
     /// The longest time without a frame from the peer.
     package var lease = Limits.workerLease
+    /// Accepting side: the transport tells when the peer is gone, so silence over a connection that is there
+    /// is not held against it (a process that is stopped); the lease counts from the loss of the connection.
+    package var isPatient = false
     /// How long a received frame may wait for its acknowledgement, and how many may.
     package var acknowledgeDelay = Limits.acknowledgeDelay
     package var acknowledgeFrames = Limits.acknowledgeFrames

@@ -19,6 +19,7 @@ package final class Acceptor {
 
     private var authenticator: Authenticator?
     private let poller: Poller
+    private let reserve = DescriptorReserve()
     var turn = TurnBudget()
     /// The first instant at which a session may need `decide`.
     private var scanDue = Instant.distantFuture
@@ -39,7 +40,7 @@ package final class Acceptor {
         }
         do {
             let poller = try Poller()
-            for listener in listeners { try poller.watch(listener.channel.descriptor, token: 0) }
+            for descriptor in listeners.flatMap(\.descriptors) { try poller.watch(descriptor, token: 0) }
             if let descriptor = authenticator?.descriptor { try poller.watch(descriptor, token: 1) }
             self.poller = poller
         } catch {
@@ -61,7 +62,7 @@ package final class Acceptor {
         var due = scanDue
         for listener in listeners {
             if listener.channel.hasInput { return .origin }
-            due = min(due, listener.channel.wakeUp)
+            due = min(due, listener.wakeUp)
         }
         return due
     }
@@ -82,6 +83,7 @@ package final class Acceptor {
         guard let entry = table[session] else { return }
         entry.grantedFields = fields
         absorb(.granted, entry, now)
+        spare(entry)
     }
 
     /// Turns a session away, at its hello or later (a malformed record); its handle is void afterwards.
@@ -100,6 +102,9 @@ package final class Acceptor {
     /// Sends what was written to all links, acknowledges, looks after leases. At the end of each turn.
     package func flush(now: Instant) {
         authenticator?.answer()
+        for origin in authenticator?.takeStrangers() ?? [] {
+            events.append(.troubled(.unknownKey(from: origin)))
+        }
         // By index: nothing is written while frames go out, but sessions may end.
         for place in table.touched.places {
             guard let entry = table.at(place), entry.link.isTouched else { continue }
@@ -107,7 +112,9 @@ package final class Acceptor {
         }
         table.touched.places.removeAll(keepingCapacity: true)
         if now >= scanDue && turn.hasRoom { scan(now) }
-        for listener in listeners { listener.channel.endTurn(now: now) }
+        for listener in listeners {
+            listener.endTurn(now: now, reserve) { events.append(.troubled($0)) }
+        }
         turn = TurnBudget()
         plannedTurn = scanDue
     }

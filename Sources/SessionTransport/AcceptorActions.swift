@@ -76,7 +76,7 @@ extension Acceptor {
         // The queue of this peer is full. The frame is kept, and the peer asks for it when it reads again.
         case .wouldBlock: return
         case .unreachable:
-            table.move(entry, to: nil)
+            // It stays the session's: its last words, a goodbye, may still wait to be read from it.
             entry.link.session.absorb(.connectionLost, now: now, into: &actions)
         }
     }
@@ -121,6 +121,7 @@ extension Acceptor {
 
     private func ended(_ ending: SessionEnding, _ entry: AcceptedSession) {
         entry.link.forgetFrames()
+        spare(entry)
         table.remove(entry)
         guard entry.isAnnounced else { return }
         switch ending {

@@ -5,7 +5,11 @@ package struct AcceptorConfiguration: Sendable {
     /// For tcp addresses.
     package var keys: SchedulerKeys?
     package var epoch: Epoch
+    /// Of a client that asks for none, and the most that one may ask for.
     package var clientLease = Limits.clientLease
+    package var clientLeaseMax = Limits.clientLeaseMax
+    /// Of a client over `ipc`, from the end of its connection.
+    package var detachedClientLease = Limits.detachedClientLease
     package var workerLease = Limits.workerLease
     package var heartbeat = Limits.heartbeatInterval
     package var sessionsMax = Limits.sessionsMax
@@ -44,6 +48,8 @@ package enum AcceptorEvent {
     case lost(SessionHandle)
     /// It said goodbye. The handle is void.
     case closed(SessionHandle)
+    /// Somebody could not be let in.
+    case troubled(DoorTrouble)
 }
 
 package struct AcceptorCounters: Hashable, Sendable, BitwiseCopyable {

@@ -96,6 +96,7 @@ extension Acceptor {
             takeOver(route, from: entry, now)
             table.move(entry, to: route)
             absorb(event, entry, now)
+            spare(entry)
         } else {
             open(hello, event, keyName: key?.name, route, now)
         }
@@ -114,7 +115,12 @@ extension Acceptor {
         takeOver(route, from: nil, now)
         var policy = SessionPolicy()
         policy.heartbeat = configuration.heartbeat
-        policy.lease = hello.role == .client ? configuration.clientLease : configuration.workerLease
+        if hello.role == .client {
+            policy.isPatient = listeners[route.listener].isLocal
+            policy.lease = clientLease(asked: hello.fields["lease_ms"]?.unsigned, isLocal: policy.isPatient)
+        } else {
+            policy.lease = configuration.workerLease
+        }
         policy.lowestVersion = ProtocolVersion.lowest
         policy.highestVersion = ProtocolVersion.highest
         let session = Session(
@@ -125,6 +131,23 @@ extension Acceptor {
         entry.isAnnounced = true
         let words = Hello(role: hello.role, session: hello.session, fields: hello.fields, keyName: keyName)
         events.append(.opened(entry.handle, words))
+    }
+
+    /// At least a few heartbeats, whatever a client asks for.
+    private func clientLease(asked milliseconds: UInt64?, isLocal: Bool) -> Interval {
+        guard let milliseconds else {
+            return isLocal
+                ? min(configuration.detachedClientLease, configuration.clientLease)
+                : configuration.clientLease
+        }
+        let asked = Interval.milliseconds(Int64(min(milliseconds, UInt64(Int32.max))))
+        return min(max(asked, configuration.heartbeat * 3), configuration.clientLeaseMax)
+    }
+
+    /// The connection of a client that is let in stays, whether it reads or not.
+    func spare(_ entry: AcceptedSession) {
+        guard entry.link.session.policy.isPatient, let route = entry.route else { return }
+        listeners[route.listener].channel.spare(route.peer, !entry.link.session.hasEnded)
     }
 
     /// A connection carries one session: another one that used it has lost it.

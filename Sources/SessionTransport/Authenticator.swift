@@ -8,6 +8,8 @@ struct Authenticator: ~Copyable {
     private let socket: Socket
     private let authorized: [String: AuthorizedKey]
     private(set) var refused: UInt64 = 0
+    /// Where those came from that were refused since they were last taken.
+    private var strangers: [String] = []
     private var part = Message()
 
     init(_ authorized: [AuthorizedKey], context: Context) throws(TransportError) {
@@ -32,6 +34,11 @@ struct Authenticator: ~Copyable {
         while let parts = request() { reply(to: parts) }
     }
 
+    mutating func takeStrangers() -> [String] {
+        defer { strangers = [] }
+        return strangers
+    }
+
     private mutating func request() -> [[UInt8]]? {
         guard socket.receive(into: &part) else { return nil }
         var parts = [part.bytes]
@@ -47,7 +54,14 @@ struct Authenticator: ~Copyable {
             } else {
                 nil
             }
-        if known == nil { refused += 1 }
+        if known == nil {
+            refused += 1
+            let origin = parts.count > 3 ? String(decoding: parts[3].prefix(64), as: UTF8.self) : "?"
+            // They try again and again: who is in the list once is told of.
+            if strangers.count < Limits.strangersToldMax, !strangers.contains(origin) {
+                strangers.append(origin)
+            }
+        }
         let answer = [
             Array("1.0".utf8), parts.count > 1 ? parts[1] : [], Array((known == nil ? "400" : "200").utf8),
             [],

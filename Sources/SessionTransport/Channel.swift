@@ -20,6 +20,10 @@ protocol Channel: AnyObject {
     /// listening side only.
     func send(_ frame: borrowing Message, _ attachments: [MessagePart], to peer: UInt32?) -> Socket.Sent
 
+    /// Whether a peer that takes nothing of what waits for it may keep its connection: what waits is bounded
+    /// by its session, and the connection is how its owner knows that it lives.
+    func spare(_ peer: UInt32, _ isSpared: Bool)
+
     func endTurn(now: Instant)
 
     /// When the next turn is due even if nothing arrives.
@@ -27,5 +31,7 @@ protocol Channel: AnyObject {
 }
 
 extension Channel {
+    func spare(_ peer: UInt32, _ isSpared: Bool) {}
+
     var wakeUp: Instant { .distantFuture }
 }

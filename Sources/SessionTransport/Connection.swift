@@ -114,7 +114,9 @@ final class Connection {
             case .connected: return .connected
             case .disconnected: return .lost
             case .retried: return .unanswered(nil)
-            case .handshakeFailed: return .keyRefused
+            case .keyRefused: return .keyRefused
+            case .handshakeFailed: return .handshakeFailed
+            case .acceptFailed: return nil
             }
         }
         isMonitorDrained = true

@@ -44,6 +44,7 @@ package final class Connector {
     /// Why there is no connection yet, in words, or nil: for the message of a caller's timeout.
     package private(set) var trouble: String?
 
+    private var isKeyTrouble = false
     private var configuration: ConnectorConfiguration
     private let context: Context
     private let poller: Poller
@@ -79,6 +80,9 @@ package final class Connector {
         // An address or key that can never work is an error here, not a reason to try for ever.
         try connect()
     }
+
+    /// The scheduler has welcomed the session over a connection that is there, as far as this side knows.
+    package var isEstablished: Bool { link.session.isEstablished }
 
     package var session: SessionID { link.session.id }
 
@@ -168,7 +172,9 @@ package final class Connector {
                 link.session.policy.heartbeat = .milliseconds(Int64(clamping: heartbeat))
             }
             if let lease = handshake.fields["lease_ms"]?.unsigned, lease > 0 {
-                link.session.policy.lease = .milliseconds(Int64(clamping: lease))
+                // That is how long the scheduler bears silence. A silent scheduler is looked for much sooner.
+                link.session.policy.lease = min(
+                    .milliseconds(Int64(clamping: min(lease, UInt64(Int32.max)))), Limits.workerLease)
             }
             let event = SessionEvent.welcomeReceived(
                 epoch: handshake.epoch, received: handshake.received, version: handshake.highestVersion,
@@ -188,12 +194,22 @@ package final class Connector {
         switch report {
         case .connected:
             trouble = nil
+            isKeyTrouble = false
+        // After a handshake that failed, libzmq also tells that the connection has gone and is tried again.
         case .lost:
-            trouble = "the connection to \(address) was lost"
+            if !isKeyTrouble { trouble = "the connection to \(address) was lost" }
         case .unanswered(let reason):
-            trouble = "nobody answers at \(address)\(reason.map { ": \($0)" } ?? "")"
+            if !isKeyTrouble { trouble = "nobody answers at \(address)\(reason.map { ": \($0)" } ?? "")" }
         case .keyRefused:
-            trouble = "the scheduler at \(address) does not accept this key, or is another one"
+            isKeyTrouble = true
+            trouble =
+                "the scheduler at \(address) does not accept this key: is it in the file `authorized` of "
+                + "the scheduler's folder of keys, which is read when it starts?"
+        case .handshakeFailed:
+            isKeyTrouble = true
+            trouble =
+                "the handshake with \(address) failed: the key file may be that of another scheduler, or "
+                + "what listens there is none"
         case .strange(let reason):
             trouble = "what listens at \(address) is not a scheduler that this user may talk to: \(reason)"
         }

@@ -2,24 +2,39 @@ import Posix
 import TaskModel
 internal import ZeroMQ
 
+/// What an operator should know of the door.
+package enum DoorTrouble: Hashable, Sendable {
+    /// A peer with a key that is not on the list.
+    case unknownKey(from: String)
+    /// A peer that does not know this scheduler's key, or does not speak the protocol.
+    case handshakeFailed(at: String)
+    /// No descriptor is left: nobody new is let in for a while.
+    case noDescriptors(at: String)
+}
+
 /// A listening socket of the scheduler.
 final class Listener {
     let channel: any Channel
     let address: Address
     /// Every peer here was admitted by the allow-list.
     let isKeyed: Bool
+    /// The kernel ends a connection with the process at its other end.
+    let isLocal: Bool
     private let path: ListeningPath?
+    private let keyed: KeyedListener?
 
     /// The allow-list must be in place before, for a peer may connect at once.
     init(
         at address: Address, _ configuration: AcceptorConfiguration, context: Context
     ) throws(TransportError) {
         var claimed: ListeningPath?
+        var keyed: KeyedListener?
         do {
             switch address {
             case .inproc(let name):
                 channel = try LocalChannel(listeningAt: name, in: context)
                 isKeyed = false
+                isLocal = false
                 self.address = address
             case .ipc(let file):
                 guard let slash = file.lastIndex(of: "/"), slash > file.startIndex else {
@@ -29,13 +44,16 @@ final class Listener {
                 claimed = try ListeningPath(claiming: file)
                 channel = try UnixAcceptingChannel(listeningAt: file, configuration)
                 isKeyed = false
+                isLocal = true
                 self.address = address
             case .tcp:
                 let made = try SocketChannel(.router, in: context)
                 try Self.configure(made.socket, for: address, configuration)
                 try made.socket.bind(address.description)
                 channel = made
+                keyed = try KeyedListener(made, context: context)
                 isKeyed = true
+                isLocal = false
                 self.address = try Address(made.socket.lastEndpoint)
             }
         } catch let error as TransportError {
@@ -44,7 +62,21 @@ final class Listener {
             throw TransportError("cannot listen at \(address): \(error)")
         }
         path = claimed
+        self.keyed = keyed
     }
+
+    /// At the end of a turn. Tells what has happened at the door since the last one.
+    func endTurn(now: Instant, _ reserve: DescriptorReserve, _ tell: (DoorTrouble) -> Void) {
+        keyed?.endTurn(now: now, reserve, tell)
+        channel.endTurn(now: now)
+        if let unix = channel as? UnixAcceptingChannel, unix.rest(reserve) {
+            tell(.noDescriptors(at: address.description))
+        }
+    }
+
+    var wakeUp: Instant { min(channel.wakeUp, keyed?.wakeUp ?? .distantFuture) }
+
+    var descriptors: [Int32] { [channel.descriptor] + (keyed.map { [$0.descriptor] } ?? []) }
 
     private static func configure(
         _ socket: borrowing Socket, for address: Address, _ configuration: AcceptorConfiguration

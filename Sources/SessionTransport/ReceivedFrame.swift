@@ -21,6 +21,13 @@ package final class ReceivedFrame {
         part == 0 ? frame.count : attachments[part - 1].message.count
     }
 
+    /// How many bytes of a record's attachments are not here, because there was no memory for them.
+    package func missingBytes(of record: Record) -> Int {
+        attachments.dropFirst(record.firstAttachment).prefix(record.attachments).reduce(0) {
+            $0 + $1.missingBytes
+        }
+    }
+
     /// Lends the bytes of part 0 (the frame itself, header included) or of attachment `part - 1`.
     package func withBytes<R, E: Error>(of part: Int, _ body: (RawSpan) throws(E) -> R) throws(E) -> R {
         part == 0

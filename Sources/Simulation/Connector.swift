@@ -37,7 +37,7 @@ final class Connector {
         case .hello: return
         case .welcome(let epoch, let received, let begun, let heartbeat, let lease):
             link.session.policy.heartbeat = heartbeat
-            link.session.policy.lease = lease
+            link.session.policy.lease = min(lease, Limits.workerLease)
             let event = SessionEvent.welcomeReceived(
                 epoch: epoch, received: received, version: 1, begun: begun)
             delivers = absorb(event, now, world)

@@ -48,6 +48,14 @@ struct HeldValues: ~Copyable {
 
     subscript(task: TaskID) -> HeldValue? { sessions[task.session]?[task.sequence] }
 
+    /// Values that were sent here and for which there was no memory.
+    private(set) var misses: [TaskID: Int] = [:]
+
+    mutating func miss(_ task: TaskID, bytes: Int) {
+        forget(task)
+        misses[task] = bytes
+    }
+
     func hasRoom(forMade bytes: Int) -> Bool { madeBytes + bytes <= Limits.heldValuesBytesMax / 2 }
 
     mutating func keep(_ value: HeldValue, of task: TaskID) {
@@ -57,18 +65,21 @@ struct HeldValues: ~Copyable {
     }
 
     mutating func forget(_ task: TaskID) {
+        if !misses.isEmpty { misses[task] = nil }
         guard let value = sessions[task.session]?.removeValue(forKey: task.sequence) else { return }
         count(value, -1)
         if sessions[task.session]?.isEmpty == true { sessions[task.session] = nil }
     }
 
     mutating func forget(_ session: SessionID) {
+        if !misses.isEmpty { misses = misses.filter { $0.key.session != session } }
         guard let values = sessions.removeValue(forKey: session) else { return }
         for value in values.values { count(value, -1) }
     }
 
     mutating func removeAll() {
         sessions = [:]
+        misses = [:]
         (madeBytes, sentBytes) = (0, 0)
     }
 
@@ -117,11 +128,34 @@ extension WorkerLoop {
         let attachments = (0..<record.attachments).map { index in
             HeldValue.Part.sent(frame.share(part: 1 + record.firstAttachment + index))
         }
+        if frame.missingBytes(of: record) > 0 {
+            heldValues.miss(sent.task, bytes: frame.missingBytes(of: record))
+            return
+        }
         heldValues.keep(
             HeldValue(
                 codec: sent.payload.codec, buffers: sent.payload.buffers, inline: inline,
                 attachments: attachments, isMade: false),
             of: sent.task)
+    }
+
+    /// The size of a value that an attempt refers to and for which there was no memory when it came.
+    func missingBytes(
+        ofValuesOf assignment: Assignment, _ record: Record, of frame: ReceivedFrame
+    ) throws(WireError) -> Int? {
+        if assignment.dependencies == 0 || heldValues.misses.isEmpty { return nil }
+        return try frame.withBytes(of: 0) { (bytes) throws(WireError) in
+            var reader = ByteReader(body: record, of: bytes)
+            _ = try Assignment(decoding: &reader, flags: record.flags)
+            for _ in 0...assignment.dependencies {
+                let payload = try reader.payload()
+                guard payload.form == .reference else { continue }
+                var inline = ByteReader(bytes, at: payload.inlineStart)
+                let reference = try ObjectReference(decoding: &inline)
+                if let bytes = heldValues.misses[reference.task] { return bytes }
+            }
+            return nil
+        }
     }
 
     /// What the references of an attempt stand for, in order. They are looked up when the attempt comes: it

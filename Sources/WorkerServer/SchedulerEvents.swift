@@ -36,6 +36,14 @@ extension WorkerLoop {
         }
     }
 
+    /// Why there is no connection (a wrong key, nobody there), when that has changed.
+    func noteTrouble() {
+        guard let connector, connector.trouble != toldTrouble else { return }
+        toldTrouble = connector.trouble
+        guard let why = toldTrouble else { return }
+        logger.warning("no connection to the scheduler; trying on", metadata: ["why": "\(why)"])
+    }
+
     private func refused(_ refusal: Refusal) {
         switch RefusalCode(rawValue: refusal.code) {
         case .session, .epoch:
@@ -164,6 +172,12 @@ extension WorkerLoop {
             writeOutcome(attempt, .lost, .initializerFailed, words, parts: [])
             return
         }
+        guard frame.missingBytes(of: record) == 0 else {
+            return writeShortOfMemory(attempt, bytes: frame.missingBytes(of: record))
+        }
+        if let bytes = try missingBytes(ofValuesOf: assignment, record, of: frame) {
+            return writeShortOfMemory(attempt, bytes: bytes)
+        }
         guard let values = try referredValues(assignment, record, of: frame) else {
             writeOutcome(
                 attempt, .lost, .malformed,
@@ -191,6 +205,14 @@ extension WorkerLoop {
         } else {
             payloads.append(payload)
         }
+    }
+
+    private func writeShortOfMemory(_ attempt: AttemptID, bytes: Int) {
+        writeOutcome(
+            attempt, .lost, .memoryLimit,
+            "Worker \(configuration.name) has no memory for \(bytes) bytes of the arguments of attempt "
+                + "\(attempt), so it was not run; give the worker more (ulimit -v, cgroup), or send less.",
+            parts: [])
     }
 
     private func define(_ record: Record, of frame: ReceivedFrame) throws(WireError) {

@@ -62,6 +62,8 @@ final class WorkerLoop {
     var failure: WorkerError?
     var isPaused = false
     var isWelcome = false
+    /// Why there is no connection, as last logged.
+    var toldTrouble: String?
     var drainDeadline = Instant.distantFuture
     var restartAt = Instant.distantFuture
     var giveUpAt = Instant.distantFuture
@@ -136,6 +138,7 @@ final class WorkerLoop {
         for event in ready { take(event) }
         takeLetters()
         takeSchedulerEvents()
+        noteTrouble()
         doChores()
         tellWhatIsGone()
         core.decide(now: now, into: &actions)

@@ -127,8 +127,18 @@ internal import CZeroMQ
 /// A message part with several owners in one thread.
 package final class MessagePart {
     package let message: Message
+    /// So many bytes came for which there was no memory; the message is empty then.
+    package let missingBytes: Int
 
-    package init(_ message: consuming Message) { self.message = message }
+    package init(_ message: consuming Message) {
+        self.message = message
+        missingBytes = 0
+    }
+
+    package init(missing bytes: Int) {
+        message = Message()
+        missingBytes = bytes
+    }
 }
 
 private final class SharedBytes: Sendable {

@@ -41,6 +41,11 @@ internal import CZeroMQ
         guard unsafe zmq_bind(pointer, address) == 0 else { throw ZeroMQError("bind to \(address)") }
     }
 
+    /// Accepts no more connections there; those that are there go on.
+    package func unbind(_ address: String) throws(ZeroMQError) {
+        guard unsafe zmq_unbind(pointer, address) == 0 else { throw ZeroMQError("unbind \(address)") }
+    }
+
     package func connect(_ address: String) throws(ZeroMQError) {
         guard unsafe zmq_connect(pointer, address) == 0 else { throw ZeroMQError("connect to \(address)") }
     }

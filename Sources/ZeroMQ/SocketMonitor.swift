@@ -7,8 +7,13 @@ package struct SocketMonitor: ~Copyable {
         case disconnected
         /// Nobody listens there; libzmq tries again.
         case retried
-        /// The other side did not accept the key, or is not who it should be.
+        /// The other side refused the key.
+        case keyRefused
+        /// The connection ended before its handshake was over: the other side is not who it should be, or
+        /// has another scheduler's key, or none.
         case handshakeFailed
+        /// The system does not open another connection: no descriptor is left.
+        case acceptFailed
     }
 
     private let events: Socket
@@ -20,7 +25,7 @@ package struct SocketMonitor: ~Copyable {
         let wanted =
             ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED
             | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-            | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_ACCEPT_FAILED
         guard unsafe zmq_socket_monitor(socket.pointer, address, wanted) == 0 else {
             throw ZeroMQError("monitor \(name)")
         }
@@ -52,9 +57,10 @@ package struct SocketMonitor: ~Copyable {
             case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return .connected
             case ZMQ_EVENT_DISCONNECTED: return .disconnected
             case ZMQ_EVENT_CONNECT_RETRIED: return .retried
-            case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
-                ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return .keyRefused
+            case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                 return .handshakeFailed
+            case ZMQ_EVENT_ACCEPT_FAILED: return .acceptFailed
             default: continue
             }
         }

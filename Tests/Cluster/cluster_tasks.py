@@ -45,6 +45,11 @@ def append(path: str, line: str) -> str:
     return line
 
 
+def slow_append(path: str, line: str, seconds: float) -> str:
+    time.sleep(seconds)
+    return append(path, line)
+
+
 def append_slowly(path: str, seconds: float) -> None:
     append(path, "here")
     time.sleep(seconds)

@@ -26,6 +26,7 @@ struct SessionScript: ~Copyable {
         policy.acknowledgeFrames = Int(words["acknowledge_frames"] ?? 64)
         policy.unacknowledgedFramesMax = Int(words["frames_max"] ?? 4_096)
         policy.unacknowledgedBytesMax = Int(words["bytes_max"] ?? 1 << 30)
+        policy.isPatient = words.has("patient")
         let side: Session.Side = words.has("accepting") ? .accepting : .connecting
         session = Session(
             SessionID(1), side: side, epoch: Epoch(side == .accepting ? 1 : 0), policy: policy, now: .origin)

@@ -13,6 +13,7 @@ final class Harness {
     var opened: [(handle: SessionHandle, hello: Hello)] = []
     var resumed: [SessionHandle] = []
     var lost: [SessionHandle] = []
+    var troubles: [DoorTrouble] = []
     var closed: [SessionHandle] = []
     var received: [(handle: SessionHandle, frame: ReceivedFrame)] = []
     /// The scheduler's answer to a new session.
@@ -40,6 +41,7 @@ final class Harness {
             case .received(let handle, let frame): received.append((handle, frame))
             case .resumed(let handle): resumed.append(handle)
             case .unblocked: break
+            case .troubled(let trouble): troubles.append(trouble)
             case .lost(let handle): lost.append(handle)
             case .closed(let handle): closed.append(handle)
             }

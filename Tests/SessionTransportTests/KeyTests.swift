@@ -38,6 +38,9 @@ import ZeroMQ
         let peer = harness.join(try Peer(address, keys: keys("client", in: "other"), context: context))
         try harness.turn(milliseconds: 500)
         #expect(!peer.isWelcome && harness.opened.isEmpty && peer.refusals.isEmpty)
+        // Both sides know that it is about keys.
+        try harness.until("words") { peer.connector.trouble?.contains("key file") == true }
+        #expect(harness.troubles.contains(.handshakeFailed(at: address.description)))
     }
 
     @Test func aKeyThatWasTakenOffTheListOpensNothing() throws {
@@ -55,7 +58,8 @@ import ZeroMQ
         let worker = strict.join(try Peer(address, keys: keys("worker"), role: .worker, context: context))
         try strict.until("the worker's welcome") { worker.isWelcome }
         try strict.until("the client's refusal") { strict.acceptor.counters.unauthorised > 0 }
-        #expect(!locked.isWelcome && locked.connector.trouble != nil)
+        try strict.until("words") { locked.connector.trouble?.contains("does not accept this key") == true }
+        #expect(!locked.isWelcome && strict.troubles.contains(.unknownKey(from: "127.0.0.1")))
         #expect(strict.opened.count == 1)
     }
 

@@ -58,9 +58,9 @@ func zmtpFrame(_ bytes: [UInt8], flags: UInt8 = 0) -> [UInt8] {
     return [flags, UInt8(bytes.count)] + bytes
 }
 
-func helloBytes(session: UInt64 = randomUInt64()) -> [UInt8] {
+func helloBytes(session: UInt64 = randomUInt64(), role: Role = .client) -> [UInt8] {
     Handshake(
-        kind: .hello, role: .client, session: SessionID(session), epoch: Epoch(0), received: 0,
+        kind: .hello, role: role, session: SessionID(session), epoch: Epoch(0), received: 0,
         fields: [Field("name", .string("raw"))]
     ).encoded()
 }

@@ -19,7 +19,8 @@ func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: pa
         try harness.until("welcome") { peer.isWelcome && !harness.received.isEmpty }
         #expect(peer.welcomes[0].welcome.epoch == Epoch(3))
         #expect(peer.welcomes[0].welcome.fields["tasks"]?.unsigned == 7)
-        #expect(peer.welcomes[0].welcome.fields["lease_ms"]?.unsigned == 15_000)
+        #expect(
+            peer.welcomes[0].welcome.fields["lease_ms"]?.unsigned == (transport == .unix ? 15_000 : 60_000))
         #expect(!peer.welcomes[0].resumed)
         #expect(harness.opened[0].hello.fields["name"]?.string == "peer")
         #expect(harness.opened[0].hello.role == .client)

@@ -146,10 +146,10 @@ import ZeroMQ
         let place = try Place(.unix)
         let harness = try place.harness {
             $0.stallTimeout = .milliseconds(200)
-            $0.clientLease = .seconds(60)
+            $0.workerLease = .seconds(60)
         }
         let peer = try RawPeer(to: place.address)
-        peer.say(RawPeer.handshake + zmtpFrame(helloBytes()))
+        peer.say(RawPeer.handshake + zmtpFrame(helloBytes(role: .worker)))
         try harness.until("hello") { !harness.opened.isEmpty }
         let link = try #require(harness.acceptor.link(harness.opened[0].handle))
         link.beginRecord(.accepted)
@@ -160,6 +160,32 @@ import ZeroMQ
         try harness.until("it is cut off") { peer.wasClosed }
         #expect(peer.received.count < 32 << 20)
         #expect(harness.lost.isEmpty)
+    }
+
+    /// Its process may be stopped, and its connection is how the scheduler knows that it lives.
+    @Test func aClientThatDoesNotReadIsWaitedForAsLongAsItIsThere() throws {
+        let place = try Place(.unix)
+        let harness = try place.harness {
+            $0.stallTimeout = .milliseconds(100)
+            $0.detachedClientLease = .milliseconds(200)
+            $0.heartbeat = .milliseconds(50)
+        }
+        var client: RawPeer? = try RawPeer(to: place.address)
+        client?.say(RawPeer.handshake + zmtpFrame(helloBytes()))
+        try harness.until("hello") { !harness.opened.isEmpty }
+        let link = try #require(harness.acceptor.link(harness.opened[0].handle))
+        link.beginRecord(.accepted)
+        link.attach([UInt8](repeating: 1, count: 4 << 20))
+        link.endRecord()
+        try harness.turn(milliseconds: 1_000)
+        #expect(harness.lost.isEmpty)
+        try harness.until("it gets everything") {
+            client?.listen()
+            return client.map { $0.received.count > 4 << 20 } == true
+        }
+        #expect(client?.wasClosed == false)
+        client = nil
+        try harness.until("it is missed soon after its end") { harness.lost.count == 1 }
     }
 
     @Test func aPingIsAnswered() throws {

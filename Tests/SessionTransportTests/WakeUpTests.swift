@@ -36,7 +36,7 @@ import ZeroMQ
                 case .received(let handle, let frame):
                     for number in try frame.numbers() { acceptor.link(handle)?.say(number) }
                 case .closed, .lost: isDone.store(true, ordering: .relaxed)
-                case .resumed, .unblocked: break
+                case .resumed, .unblocked, .troubled: break
                 }
             }
             acceptor.flush(now: now)

@@ -88,7 +88,7 @@ final class Harness {
                 acceptor.welcome(handle, fields: [], now: now)
             case .received(_, let frame): absorb(frame)
             case .closed: said = true
-            case .resumed, .unblocked, .lost: break
+            case .resumed, .unblocked, .lost, .troubled: break
             }
         }
         acceptor.flush(now: now)

@@ -25,6 +25,17 @@ struct Expectation: ExpressibleByArgument {
     }
 }
 
+/// A lease: a few heartbeats at least, or a busy moment would be taken for an end.
+struct LeaseSeconds: ExpressibleByArgument {
+    let interval: Interval
+
+    init?(argument: String) {
+        let least = Double((Limits.heartbeatInterval * 3).nanoseconds) / 1e9
+        guard let seconds = Double(argument), seconds >= least, seconds <= 1e6 else { return nil }
+        interval = .milliseconds(Int64(seconds * 1_000))
+    }
+}
+
 /// A number of seconds, or "never".
 struct Grace: ExpressibleByArgument {
     /// nil: never.

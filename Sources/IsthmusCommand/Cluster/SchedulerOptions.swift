@@ -64,6 +64,19 @@ struct SchedulerOptions: ParsableArguments {
             valueName: "seconds"))
     var workerLease: Double?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How long a client over tcp may be silent or without a connection before its tasks are dropped. "
+                + "A client may ask for another time. Default: 60.", valueName: "seconds"))
+    var clientLease: LeaseSeconds?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The longest such time that a client may ask for. Default: a day.", valueName: "seconds"))
+    var clientLeaseMax: LeaseSeconds?
+
     func validate() throws {
         if let workerLease, !(workerLease >= 0.1 && workerLease < 1e6) {
             throw ValidationError("--worker-lease must be at least 0.1 seconds")
@@ -126,6 +139,8 @@ struct SchedulerOptions: ParsableArguments {
         configuration.place(by: placement)
         if let workerLease { configuration.lease(workers: .milliseconds(Int64(workerLease * 1_000))) }
         configuration.expected = expect.map(\.offer)
+        if let clientLease { configuration.clientLease = clientLease.interval }
+        if let clientLeaseMax { configuration.clientLeaseMax = clientLeaseMax.interval }
         if let unservableGrace {
             configuration.unservableGrace = unservableGrace.interval
         } else if !expect.isEmpty || inproc != nil && listen.isEmpty {

@@ -56,6 +56,8 @@ package struct SchedulerCounters: Hashable, Sendable {
     package var framesSent: UInt64 = 0
     package var malformed: UInt64 = 0
     package var sessionsRefused: UInt64 = 0
+    /// Connections whose key is not on the list.
+    package var keysRefused: UInt64 = 0
     package var workersLost: UInt64 = 0
     /// Bytes of values that went to workers for tasks that depend on them, and those that workers had.
     package var dependencyBytesSent: UInt64 = 0

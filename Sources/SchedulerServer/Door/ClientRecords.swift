@@ -78,6 +78,14 @@ extension SchedulerLoop {
         let requirement: RequirementID
         let asked: SubmitOptions
         do throws(SubmitRefusal) {
+            let missing = frame.missingBytes(of: record)
+            guard missing == 0 else {
+                throw SubmitRefusal(
+                    reason: .limitExceeded,
+                    message:
+                        "the scheduler has no memory for \(missing) bytes of its arguments; start it with "
+                        + "more (ulimit -v, a cgroup), or send less")
+            }
             asked = try usable(options, size: size, of: client)
             let base = try self.requirement(function, codec: arguments.codec)
             requirement = try refine(base, asked.wishes, options: options, of: client)

@@ -45,7 +45,8 @@ extension SchedulerLoop {
 
     private mutating func openClient(_ handle: SessionHandle, _ hello: Hello) throws(HelloRefusal) {
         try checkFields(
-            hello, known: ["python", "cloudpickle", "host", "pid", "name", "parent", "value_bytes"])
+            hello,
+            known: ["python", "cloudpickle", "host", "pid", "name", "parent", "value_bytes", "lease_ms"])
         try checkUnknown(hello)
         guard peers.clientCount < Limits.sessionsMax else {
             throw HelloRefusal(

@@ -30,6 +30,10 @@ final class UnixAcceptingChannel: Channel {
     private var stallCheck = Instant.distantFuture
     /// Nobody is accepted before.
     private var acceptResumes = Instant.distantFuture
+    /// The system had no descriptor for the last connection.
+    private var needsReserve = false
+    /// What to fill up again before others are accepted.
+    private var reserve: DescriptorReserve?
 
     private static let listenerToken = UInt64.max
 
@@ -140,7 +144,16 @@ final class UnixAcceptingChannel: Channel {
             // The system has no descriptor left, and would report the same connection again and again.
             try? poller.unwatch(listener.rawValue)
             acceptResumes = MonotonicClock.now + Limits.acceptPause
+            needsReserve = true
         }
+    }
+
+    /// While the system has no descriptors, the reserve is for others. True: it just came to that.
+    func rest(_ reserve: DescriptorReserve) -> Bool {
+        guard needsReserve, self.reserve == nil else { return false }
+        reserve.release()
+        self.reserve = reserve
+        return true
     }
 
     /// The directory keeps others out; whoever was handed the socket by mistake is kept out here.
@@ -185,6 +198,8 @@ final class UnixAcceptingChannel: Channel {
         return sent
     }
 
+    func spare(_ peer: UInt32, _ isSpared: Bool) { streams[peer]?.isSpared = isSpared }
+
     // MARK: Turns
 
     func endTurn(now: Instant) {
@@ -198,8 +213,15 @@ final class UnixAcceptingChannel: Channel {
         }
         if now >= stallCheck { closeStalled(now) }
         if now >= acceptResumes {
-            let isWatched = (try? poller.watch(listener.rawValue, token: Self.listenerToken)) != nil
+            // Without room for the control API nobody else is let in.
+            let hasRoom = reserve?.refill() ?? true
+            let isWatched =
+                hasRoom && (try? poller.watch(listener.rawValue, token: Self.listenerToken)) != nil
             acceptResumes = isWatched ? .distantFuture : now + Limits.acceptPause
+            if isWatched {
+                needsReserve = false
+                reserve = nil
+            }
         }
     }
 
@@ -209,7 +231,7 @@ final class UnixAcceptingChannel: Channel {
             guard let stream = streams[peer] else { return true }
             stream.isSuspect = stream.isBlocked
             guard stream.isBlocked else { return true }
-            let end = stream.lastProgress + configuration.stallTimeout
+            let end = (stream.isSpared ? now : stream.lastProgress) + configuration.stallTimeout
             if now >= end {
                 close(peer)
                 return true

@@ -125,8 +125,10 @@ enum ConnectionReport: Hashable {
     case lost
     /// Nobody listens there, for this reason if one is known.
     case unanswered(String?)
-    /// The other side did not accept the key, or is not who it should be.
+    /// The other side did not accept the key.
     case keyRefused
+    /// The connection ended before both sides knew who the other one is.
+    case handshakeFailed
     /// What listens there is not a scheduler, as far as its bytes or its owner tell.
     case strange(String)
 }

@@ -18,6 +18,8 @@ final class UnixStream {
     var isWatchedForWriting = false
     /// It is on the list of those that may take nothing any more.
     var isSuspect = false
+    /// It is not closed for taking nothing.
+    var isSpared = false
 
     private var unsent = UnsentParts()
     private var head = ByteWriter(capacity: 16)

@@ -28,6 +28,8 @@ struct ZmtpReader: ~Copyable {
         /// So many bytes of the length are still to come.
         case length(missing: Int)
         case body
+        /// So many bytes of an attachment are still to come for which there is no memory.
+        case excess(Int)
     }
 
     private let kind: Zmtp.Kind
@@ -94,6 +96,16 @@ struct ZmtpReader: ~Copyable {
                 guard filled == body.count else { return .hungry }
                 phase = .flags
                 if let step = try finish() { return step }
+            case .excess(let left):
+                let count = min(left, end - offset)
+                offset += count
+                guard count == left else {
+                    phase = .excess(left - count)
+                    return .hungry
+                }
+                phase = .flags
+                keep(MessagePart(missing: Int(length)))
+                if flags & Zmtp.more == 0 { return .message }
             }
         }
     }
@@ -135,6 +147,12 @@ struct ZmtpReader: ~Copyable {
             }
         }
         guard let room = Message(count: count) else {
+            // An attachment belongs to one task: that one fails. The connection, and with it all the others,
+            // goes on.
+            if !isCommand && first != nil {
+                phase = .excess(count)
+                return
+            }
             throw ZmtpFault("a message part of \(count) bytes, for which there is no memory")
         }
         body = room
@@ -149,11 +167,15 @@ struct ZmtpReader: ~Copyable {
         if flags & Zmtp.command != 0 { return try obey(try ZmtpCommand(part.bytes)) }
         if first == nil {
             first = consume part
-        } else if attachments.count < Limits.attachmentsPerFrameMax {
-            attachments.append(MessagePart(consume part))
+        } else {
+            keep(MessagePart(consume part))
         }
-        // A message of too many parts loses its last ones, so that its records do not add up.
         return flags & Zmtp.more == 0 ? .message : nil
+    }
+
+    /// A message of too many parts loses its last ones, so that its records do not add up.
+    private mutating func keep(_ part: MessagePart) {
+        if attachments.count < Limits.attachmentsPerFrameMax { attachments.append(part) }
     }
 
     /// Unknown commands are ignored, as the specification asks.

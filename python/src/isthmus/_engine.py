@@ -27,6 +27,7 @@ from . import _limits as limits
 from . import _wire as wire
 from ._bell import Bell, Muffled
 from ._link import Callbacks, Link
+from ._outage import Outage
 from ._transport import Channel
 from ._waiting import Awaited, Condition, Request
 from .errors import ClusterError, ForkedClientError
@@ -45,9 +46,15 @@ _Poller = tuple[int, bool, select.poll]
 class Engine:
     """One session with a scheduler, and the threads around it."""
 
-    def __init__(self, channel: Channel, session_id: int, hello: dict[str, wire.FieldValue]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        session_id: int,
+        hello: dict[str, wire.FieldValue],
+        reconnect_timeout: float | None = limits.RECONNECT_SECONDS,
+    ) -> None:
         self.session_id = session_id
-        self.link = Link(channel, session_id, hello, self._call_back)
+        self.link = Link(channel, session_id, hello, self._call_back, Outage(reconnect_timeout, self.later))
         self.released = self.link.released
         self.outbox = self.link.outbox
         self.table = self.link.table
@@ -82,14 +89,9 @@ class Engine:
         link.open()
         assert self._thread is not None
         self._thread.start()
-        arrived = Condition(lambda: link.welcomed or link.refusal is not None)
-        if not self.wait_for(arrived, limits.CONNECT_SECONDS):
-            self._fail(
-                ClusterError(
-                    f"no scheduler answered at {link.channel.address} within {limits.CONNECT_SECONDS:.0f} s. "
-                    "Is it running there? Over tcp, a scheduler that does not know the key stays silent."
-                )
-            )
+        self.wait_for(Condition(link.is_answered), limits.CONNECT_SECONDS)
+        if not link.is_answered() or link.channel.is_key_refused:
+            self._fail(link.why_unanswered())
         if link.refusal is not None:
             self.close(wait=True, cancel=True)
             raise link.refusal

@@ -95,8 +95,25 @@ LOOKAHEAD_ELEMENTS_MAX: Final = 200_000
 LOOKAHEAD_BYTES_MAX: Final = 64 << 20
 LOOKAHEAD_CHUNKS_MAX: Final = 512
 
+#: What to do about a key that is refused.
+KEY_ADVICE: Final = (
+    "Is the key on the scheduler's list (`authorized` in the folder of its --keys, read when it starts)?"
+)
+
 # Patience.
 CONNECT_SECONDS: Final = 10.0
+#: Without a connection for this long, the client fails its tasks; an option of the client. The scheduler lets
+#: go of a client over tcp at about the same time.
+RECONNECT_SECONDS: Final = 60.0
+#: An outage shorter than this is not worth a warning.
+OUTAGE_WARNING_SECONDS: Final = 1.0
+#: Who has not looked for this long, though it should have each second, knows nothing of the time between.
+OUTAGE_GAP_SECONDS: Final = 3.0
+#: What a client may ask of the scheduler as its lease: from a few heartbeats to about three weeks.
+LEASE_SECONDS_MIN: Final = 3.0
+LEASE_SECONDS_MAX: Final = 2_000_000.0
+#: How often a client over tcp asks libzmq what has become of the connection.
+MONITOR_SECONDS: Final = 0.1
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
 #: Folders of killed clients that the start of an embedded cluster removes.

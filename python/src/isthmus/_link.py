@@ -16,6 +16,7 @@ from . import _inbox
 from . import _limits as limits
 from . import _wire as wire
 from ._left import LeftValues
+from ._outage import Outage
 from ._outbox import Frame, Outbox
 from ._outcomes import RawOutcome, initializer_words
 from ._session import MILLISECOND, Session, SessionPolicy
@@ -32,6 +33,12 @@ _monotonic_ns = time.monotonic_ns
 #: Frames without records, by the action that asks for them.
 _PLAIN_FRAMES: Final = {"acknowledge": wire.ACKNOWLEDGE, "resend": wire.RESEND, "goodbye": wire.GOODBYE}
 
+#: What may be known of a task whose session is lost, and whether it may have run.
+_NOT_SENT: Final = ("it was not sent, so it has not run", False)
+_SENT: Final = ("it was sent, and may have reached the scheduler and run", True)
+_ACCEPTED: Final = ("the scheduler had taken it on, and it may have run", True)
+_STARTED: Final = ("a worker had begun with it, and it may have run to its end", True)
+
 Callbacks = list[Callable[[Any], object]]
 
 
@@ -47,9 +54,11 @@ class Link:
         session_id: int,
         hello: dict[str, wire.FieldValue],
         call_back: Callable[[Future[Any], Callbacks], None],
+        outage: Outage,
     ) -> None:
         self.channel = channel
         self.call_back = call_back
+        self.outage = outage
         #: Unfinished tasks by sequence number. Who takes a future out decides how it ends.
         self.table: dict[int, Future[Any]] = {}
         #: Tasks that were given up here and whose outcome has not come: they still use credit.
@@ -90,6 +99,20 @@ class Link:
     def open(self) -> None:
         """Begin to connect, at the next turn."""
         self._session.opened(_monotonic_ns())
+
+    def is_answered(self) -> bool:
+        """The scheduler has let the session in or turned it away, or it will not answer at all."""
+        return self.welcomed or self.refusal is not None or self.channel.is_key_refused
+
+    def why_unanswered(self) -> ClusterError:
+        """Why there was no welcome, as far as that is known."""
+        channel = self.channel
+        if channel.is_key_refused:
+            return SessionRefused(f"{channel.trouble}. {limits.KEY_ADVICE}", "key")
+        why = f": {channel.trouble}" if channel.trouble else ". Is it running there?"
+        return ClusterError(
+            f"no scheduler answered at {channel.address} within {limits.CONNECT_SECONDS:.0f} s{why}"
+        )
 
     def turn(self) -> float:
         """Send, receive, look after the session. Returns how long to sleep at most, in seconds."""
@@ -147,8 +170,8 @@ class Link:
         frame = self.outbox.first()
         return frame is not None and self._fits(frame)
 
-    def fail(self, error: BaseException) -> None:
-        """End the session here: every task, and whatever is submitted later, gets `error`."""
+    def fail(self, error: BaseException, of: Callable[[Future[Any]], BaseException] | None = None) -> None:
+        """End the session here: whatever is submitted later gets `error`, and every task `of(future)`."""
         with self.outbox.gate:
             if self.refusal is None:
                 self.refusal = error
@@ -156,7 +179,7 @@ class Link:
             self.outbox.clear()
         while self.table:
             future = self.table.popitem()[1]
-            callbacks = _inbox.fail(future, error)
+            callbacks = _inbox.fail(future, error if of is None else of(future))
             if callbacks:
                 self.call_back(future, callbacks)
         self._lose_left(error)
@@ -195,6 +218,8 @@ class Link:
             self._release()
         if self.outbox:
             self._push()
+        if session.phase != "established" and self.welcomed and self._is_out_of_patience(now):
+            return 1.0
         if now >= session.wake_up:
             session.decide(now)
             self._act()
@@ -207,6 +232,21 @@ class Link:
             return 0.0
         longest = limits.RELEASE_SECONDS if self.released else 1.0
         return max(0.0, min((session.wake_up - _monotonic_ns()) / 1e9, longest))
+
+    def _is_out_of_patience(self, now: int) -> bool:
+        """There is no connection, or the other side does not answer over it: ends the session at last."""
+        channel, outage = self.channel, self.outage
+        if not outage.look(now / 1e9, channel.address, channel.trouble, len(self.table)):
+            return False
+        why = f" ({channel.trouble})" if channel.trouble else ""
+        self._lose(
+            f"no connection to the scheduler at {channel.address} for {outage.timeout:g} s "
+            f"(reconnect_timeout){why}",
+            "unreachable",
+        )
+        self._session.close_requested()
+        self._act()
+        return True
 
     def _guarded(self, step: Callable[[], Any]) -> Any:
         """Run a step at the link; if anything cuts it short, the connection is made anew."""
@@ -331,15 +371,30 @@ class Link:
 
     def _forgotten(self) -> None:
         """The scheduler does not know the session any more: what it had of it is lost."""
-        self.fail(
-            SessionLost(
-                f"the scheduler at {self.channel.address} does not know the session of this client any more: "
-                "it was started anew, or it heard nothing of this client for longer than the lease. "
-                f"{len(self.table)} tasks had not ended here and are lost. Make a new Client and submit them "
-                "again.",
-                "session",
-            )
+        self._lose(
+            f"the scheduler at {self.channel.address} does not know the session of this client any more: it "
+            "was started anew, or it heard nothing of this client for longer than the lease",
+            "session",
         )
+
+    def _lose(self, what: str, code: str) -> None:
+        """End every task with what is known of it."""
+        sent, accepted = self.outbox.tasks_sent, self.accepted
+        count = len(self.table)
+        advice = f"{count} tasks had not ended here and are lost. Make a new Client and submit them again."
+
+        def of(future: Future[Any]) -> SessionLost:
+            known, may_have_run = _NOT_SENT
+            if future._state == "RUNNING":
+                known, may_have_run = _STARTED
+            elif future._sequence <= accepted:
+                known, may_have_run = _ACCEPTED
+            elif future._sequence <= sent:
+                known, may_have_run = _SENT
+            return SessionLost(f"{what}. Of this task is known: {known}. {advice}", code, "", may_have_run)
+
+        error = SessionLost(f"{what}. {advice}", code)
+        self.fail(error, of)
 
     def _act(self) -> None:
         """Carry out what the session says, in order."""
@@ -366,6 +421,7 @@ class Link:
                 channel.close()
             elif name == "established":
                 self.welcomed = True
+                self.outage.over(channel.address)
             elif name == "ended" and value == "forgotten" and not self._closing:
                 self._forgotten()
             elif name == "ended" and not self._closing:

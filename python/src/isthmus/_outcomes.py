@@ -91,7 +91,10 @@ def status(raw: RawOutcome) -> int:
 
 
 def value_of(payload: wire.Payload) -> Any:
-    """Rebuild a value; raises whatever its unpickling raises."""
+    """Rebuild a value; raises whatever its unpickling raises, and `MemoryError` for what had no room here."""
+    missing = sum(part.size for part in (payload.data, *payload.buffers) if isinstance(part, wire.Missing))
+    if missing:
+        raise MemoryError(f"the task ended, and this process has no memory for {missing} bytes of its result")
     if payload.codec == wire.PICKLE:
         return pickle.loads(payload.data, buffers=payload.buffers)
     if payload.codec == wire.NEUTRAL:
@@ -114,6 +117,8 @@ def result_of(
             return value_of(payload), None
         except KeyboardInterrupt:
             raise
+        except MemoryError as error:
+            return None, error
         except BaseException as error:
             return None, unreadable(error)
     if wire.REASONS[head.reason] == "dependencyFailed" and not _was_raised(parts):

@@ -69,6 +69,7 @@ class Session:
         self._was_established = False
         self._begun = 0
         self._reconnects = 0
+        self._established_at = -NEVER
         self._sizes: dict[int, int] = {}
         self._kept_bytes = 0
         self._last_resend = (0, -NEVER)
@@ -114,7 +115,7 @@ class Session:
         self._last_heard = max(self._last_heard, now)
         self._last_request = self._last_resend = (0, -NEVER)
         self._sent(now)
-        self._reconnects = 0
+        self._established_at = now
         self._acknowledge(received)
         self.actions.append(("established", resumed))
         self._transmit_from(self.acknowledged + 1, now)
@@ -292,6 +293,10 @@ class Session:
         """Leaves the connection and comes back after a delay that grows with each failure."""
         if self.phase == "established":
             self.actions.append(("interrupted", None))
+            # A connection that ends as soon as it is used (by a message for which there is no memory) would
+            # be made again and again without a pause, if each welcome were taken for a success.
+            if now >= self._established_at + self.policy.heartbeat:
+                self._reconnects = 0
         self.actions.append(("disconnect", None))
         doubled = self.policy.reconnect_delay_min * (1 << min(self._reconnects, 16))
         delay = min(doubled, self.policy.reconnect_delay_max)

@@ -115,10 +115,16 @@ class Channel(Protocol):
     descriptor: int
     #: The descriptor signals a change once: whoever uses the channel may take back the signal.
     signals_once: bool
-    #: The connection has ended, and only `open` makes another one.
-    is_lost: bool
+    #: Why there is no connection, as far as that is known, or empty.
+    trouble: str
+    #: The other side has refused the key: it will refuse it again.
+    is_key_refused: bool
     #: Something waits until `descriptor` can be written to; `flush` sends it.
     has_unsent: bool
+
+    @property
+    def is_lost(self) -> bool:
+        """The connection has ended, and only `open` makes another one."""
 
     def open(self) -> None:
         """Begin to connect; replaces a connection that was there. Raises `ClusterError` if it never can."""

@@ -379,6 +379,19 @@ def decode_outcome_head(data: Bytes, offset: int) -> tuple[OutcomeHead, int]:
     return head, start + length
 
 
+class Missing(bytes):
+    """Stands for an attachment for which there was no memory when it came."""
+
+    size = 0
+
+    @classmethod
+    def of(cls, size: int) -> Missing:
+        """For so many bytes."""
+        made = cls()
+        made.size = size
+        return made
+
+
 def decode_parts(
     data: Bytes, offset: int, count: int, attachments: Sequence[Bytes]
 ) -> list[tuple[int, Payload]]:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from . import _limits as limits
-from ._wire import Bytes, WireError
+from ._wire import Bytes, Missing, WireError
 
 _MORE: Final = 1
 _LONG: Final = 2
@@ -69,6 +69,8 @@ class UnixChannel:
         self.descriptor = -1
         self.is_lost = False
         self.has_unsent = False
+        self.trouble = ""
+        self.is_key_refused = False
         self._path = address.partition("://")[2]
         self._socket: sockets.socket | None = None
         self._buffer = bytearray(_BUFFER_BYTES)
@@ -86,8 +88,10 @@ class UnixChannel:
         #: The last read took everything, so the next one can be left out.
         self._exhausted = False
         #: A long frame that is still coming: its flags, its memory, and what is left of that to fill.
-        self._long: tuple[int, bytearray] | None = None
+        self._long: tuple[int, bytearray | Missing] | None = None
         self._hole = memoryview(b"")
+        #: So much is to come of a long frame for which there is no memory.
+        self._excess = 0
         self._first: bytes | None = None
         self._attachments: list[Bytes] = []
         self._messages: deque[tuple[bytes, list[Bytes]]] = deque()
@@ -100,9 +104,11 @@ class UnixChannel:
         self.descriptor = socket.fileno()
         try:
             socket.connect(self._path)
-        except OSError:
+        except OSError as error:
+            self.trouble = f"nobody listens at {self._path}: {error.strerror}"
             self.is_lost = True
             return
+        self.trouble = ""
         self._ready = True
         self._write([_GREETING, _READY])
         # Messages wait until the other side is ready: libzmq would take them for a part of the handshake.
@@ -248,7 +254,11 @@ class UnixChannel:
     def _read(self) -> bool:
         """Read once; whether there may be more."""
         end, long = self._end, self._long
-        room = self._hole if long is not None else self._view[end:] if end else self._view
+        if long is None:
+            room = self._view[end:] if end else self._view
+        else:
+            # What there is no memory for is read over.
+            room = self._view[: self._excess] if self._excess else self._hole
         socket = self._begin()
         if socket is None:
             return False
@@ -263,8 +273,11 @@ class UnixChannel:
             self.is_lost = True
             return False
         if long is not None:
-            self._hole = room[got:]
-            if not self._hole:
+            if self._excess:
+                self._excess -= got
+            else:
+                self._hole = room[got:]
+            if not self._excess and not self._hole:
                 self._long = None
                 self._part(*long)
             self._whole = True
@@ -299,9 +312,7 @@ class UnixChannel:
             following = start + size
             if following > end:
                 if size >= _OWN_MEMORY_BYTES and not flags & _COMMAND:
-                    memory = bytearray(size)
-                    memory[: end - start] = view[start:end]
-                    self._long, self._hole = (flags, memory), memoryview(memory)[end - start :]
+                    self._begin_long(flags, size, view[start:end])
                     at = end
                 break
             if flags & _COMMAND:
@@ -315,6 +326,19 @@ class UnixChannel:
             buffer[: end - at] = buffer[at:end]
         self._end = end - at
 
+    def _begin_long(self, flags: int, size: int, come: memoryview) -> None:
+        """A long frame whose beginning has come gets memory of its own."""
+        try:
+            memory = bytearray(size)
+        except MemoryError:
+            if self._first is None:
+                raise
+            # An attachment belongs to one task: that one fails, and the connection goes on.
+            self._long, self._excess = (flags, Missing.of(size)), size - len(come)
+            return
+        memory[: len(come)] = come
+        self._long, self._hole = (flags, memory), memoryview(memory)[len(come) :]
+
     def _part(self, flags: int, data: bytes | bytearray) -> None:
         """One frame of a message."""
         if not self._ready:
@@ -323,7 +347,7 @@ class UnixChannel:
         if self._first is None:
             self._first = bytes(data)
         elif len(attachments) < limits.MESSAGE_PARTS_MAX:
-            attachments.append(memoryview(data))
+            attachments.append(data if isinstance(data, Missing) else memoryview(data))
         else:
             raise WireError(f"a message of more than message_parts_max ({limits.MESSAGE_PARTS_MAX}) parts")
         if not flags & _MORE:

@@ -121,6 +121,12 @@ class Client(Calls, Executor):  # type: ignore[misc]
         name: shown in the cluster's listings.
         forward_output: print here what tasks print, when they end, each line with its task's name in front.
             What does not fit into a slow terminal is left out, and `future.output` has it.
+        reconnect_timeout: seconds without a connection to the scheduler after which unfinished tasks end with
+            `SessionLost`, which says what is known of each. Until then the client tries to come back, and
+            warns once in the log `isthmus`; when it does, all goes on. None: for ever.
+        lease: seconds for which the scheduler keeps this client's tasks while it is silent (a stopped
+            process, a sleeping laptop) or cut off. Default: the scheduler's, 60. On the scheduler's own
+            machine it counts only from the end of the connection, so a stopped client loses nothing.
 
     Raises:
         ClusterError: no cluster could be started or reached, or it does not let this client in.
@@ -139,9 +145,12 @@ class Client(Calls, Executor):  # type: ignore[misc]
         initargs: tuple[Any, ...] = (),
         name: str = "",
         forward_output: bool = False,
+        reconnect_timeout: float | None = limits.RECONNECT_SECONDS,
+        lease: float | None = None,
     ) -> None:
         slots = _slots(slots, max_workers)
         _check_arguments(address, slots, python, swift, initializer, keys)
+        _check_times(reconnect_timeout, lease)
         cluster: Cluster | None = None
         loaded = read_keys(keys) if keys is not None else None
         if address is None:
@@ -156,7 +165,12 @@ class Client(Calls, Executor):  # type: ignore[misc]
         _send_main_by_value()
         try:
             check_address(address, loaded)
-            engine = Engine(channel_to(address, loaded), secrets.randbits(64) | 1, _introduction(name))
+            engine = Engine(
+                channel_to(address, loaded),
+                secrets.randbits(64) | 1,
+                _introduction(name, lease),
+                reconnect_timeout,
+            )
             submitter = Submitter(engine)
             if forward_output:
                 engine.link.forwarder = Forwarder(engine.outbox)
@@ -392,9 +406,22 @@ def _send_main_by_value() -> None:
         cloudpickle.register_pickle_by_value(main)
 
 
-def _introduction(name: str) -> dict[str, Any]:
+def _check_times(reconnect_timeout: float | None, lease: float | None) -> None:
+    for name, value in (("reconnect_timeout", reconnect_timeout), ("lease", lease)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise TypeError(f"{name} is a number of seconds, not {value!r}")
+    if reconnect_timeout is not None and not reconnect_timeout > 0:
+        raise ValueError("reconnect_timeout must be greater than 0, or None to wait for ever")
+    if lease is not None and not limits.LEASE_SECONDS_MIN <= lease <= limits.LEASE_SECONDS_MAX:
+        raise ValueError(
+            f"lease must be between {limits.LEASE_SECONDS_MIN:g} and {limits.LEASE_SECONDS_MAX:.0f} seconds"
+        )
+
+
+def _introduction(name: str, lease: float | None) -> dict[str, Any]:
     """What a hello says of this client."""
-    return {
+    asked = {} if lease is None else {"lease_ms": int(lease * 1_000)}
+    return asked | {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "cloudpickle": str(cloudpickle.__version__),
         "host": platform.node()[: limits.FIELD_NAME_BYTES_MAX],

@@ -32,11 +32,20 @@ class SessionRefused(ClusterError):
         self.field = field
 
 
-class SessionLost(BrokenProcessPool, SessionRefused):
-    """The scheduler does not know this session any more: it was started anew, or did not hear of it for long.
+class SessionLost(SessionRefused, BrokenProcessPool):
+    """The session with the scheduler is over, and what had not ended in it is lost.
 
-    What had not ended is lost, and this client is of no more use: make a new `Client`.
+    The scheduler could not be reached for `reconnect_timeout` (`code` is "unreachable"), or it does not know
+    the session any more: it was started anew, or heard nothing of this client for longer than the lease
+    (`code` is "session"). As the exception of a future, it says what is known of the task; `may_have_run` is
+    False if the task has certainly not been started. This client is of no more use: make a new `Client`.
     """
+
+    def __init__(
+        self, message: str, code: str = "session", field: str = "", may_have_run: bool = True
+    ) -> None:
+        super().__init__(message, code, field)
+        self.may_have_run = may_have_run
 
 
 class VersionMismatch(SessionRefused):
