@@ -118,6 +118,7 @@ let package = Package(
             "Isthmus",
             [
                 "SessionTransport", "ExecutorRuntime", "Wire", "TaskModel", "ZeroMQ", "Posix",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(name: "DemoFunctions", dependencies: ["Isthmus"], swiftSettings: settings),
         .executableTarget(

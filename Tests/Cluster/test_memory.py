@@ -63,7 +63,7 @@ def test_a_scheduler_without_memory_for_an_argument_refuses_that_task_only(clust
     client = cluster.client()
     assert client.submit(len, b"1234").result(60) == 4
     leave_room(scheduler.pid)
-    with pytest.raises(isthmus.TaskRefused, match="no memory for 18"):
+    with pytest.raises(isthmus.LimitExceeded, match="no memory for 18"):
         client.submit(len, bytes(LARGE)).result(60)
     assert client.submit(len, b"1234").result(60) == 4
 
