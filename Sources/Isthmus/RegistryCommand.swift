@@ -108,6 +108,7 @@ struct WorkerCommand {
                 scheduler: address, slots: slots, python: python, swift: try executablePath(),
                 executor: installation.0, bridge: installation.1)
             configuration.keys = keys
+            configuration.adoptsOrphans = true
             configuration.name = name.isEmpty ? hostName() : name
             let logger = Logger(label: "worker")
             let worker = WorkerService(configuration: configuration, context: nil, logger: logger)

@@ -115,6 +115,8 @@ package enum Event: Sendable, BitwiseCopyable {
     case executorDied(ExecutorIndex)
     /// It broke the protocol, or closed its socket without ending.
     case executorBroke(ExecutorIndex)
+    /// It can run no further attempts as they should be run, says so, and has not begun with the next.
+    case executorUnfit(ExecutorIndex)
     /// It and its children use more memory than they may.
     case memoryExceeded(ExecutorIndex)
     /// The executor gave the attempt back without having started it.

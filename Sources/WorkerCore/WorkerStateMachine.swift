@@ -146,6 +146,7 @@ package struct WorkerStateMachine: ~Copyable {
         case .executorReady(let executor): executorReady(executor)
         case .executorDied(let executor): executorDied(executor, now: now, into: &actions)
         case .executorBroke(let executor): kill(executor, .broken, into: &actions)
+        case .executorUnfit(let executor): kill(executor, .hung, into: &actions)
         case .memoryExceeded(let executor): kill(executor, .memory, into: &actions)
         case .attemptReturned(let slot, let executor):
             attemptReturned(slot, by: executor, now: now, into: &actions)

@@ -96,6 +96,11 @@ extension WorkerLoop {
                 try reader.skip(4, "zero")
                 return try reader.string(count, "text")
             }
+            // One that served until now replaces itself; what it has not begun runs in another.
+            if !process.fields.isEmpty {
+                process.killed = process.failure
+                core.absorb(.executorUnfit(process.index), now: now, into: &actions)
+            }
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,
             .accepted,
             .outcome, .started, .workerStarted, .report, .function, .assign, .retract, .stop, .workerSetup,
@@ -206,6 +211,7 @@ extension WorkerLoop {
             core.absorb(.initializerEnded(process.initializing, in: process.index), now: now, into: &actions)
         }
         core.absorb(.executorDied(process.index), now: now, into: &actions)
+        endOrphans()
         failWhenColdStartFails(process)
     }
 

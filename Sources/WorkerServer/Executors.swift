@@ -11,8 +11,11 @@ extension WorkerLoop {
     func prepareExecutors() throws(WorkerError) {
         // A backtrace by the Swift runtime takes a second and pushes a trap's message out of the last lines.
         var environment =
-            PythonEnvironment.cleanEnvironment().filter { !$0.hasPrefix("SWIFT_BACKTRACE=") }
+            PythonEnvironment.cleanEnvironment().filter {
+                !$0.hasPrefix("SWIFT_BACKTRACE=") && !$0.hasPrefix(Self.lifeVariable + "=")
+            }
             + ["SWIFT_BACKTRACE=enable=no"]
+        environment += NativeThreads.variables(beside: environment, cpus: cpusPerSlot)
         if !configuration.devices.isEmpty {
             environment = environment.filter { !Devices.isListed($0) } + Devices.none
         }
@@ -35,6 +38,12 @@ extension WorkerLoop {
         }
     }
 
+    /// One, where nothing else was said.
+    private var cpusPerSlot: UInt64 {
+        guard let cpus = configuration.resources["cpu"] else { return 1 }
+        return max(1, cpus / 1_000 / UInt64(configuration.slots))
+    }
+
     func start(_ executor: ExecutorIndex) {
         guard let commandLine = commandLines[core.kind(of: executor)] else {
             preconditionFailure("the core starts only what the worker offers")
@@ -42,7 +51,10 @@ extension WorkerLoop {
         lives &+= 1
         definitions.started(executor)
         do {
-            let process = try ExecutorProcess(executor, life: lives, commandLine, now: now)
+            let marked = ExecutorCommandLine(
+                arguments: commandLine.arguments,
+                environment: commandLine.environment + [lifeMark(lives)])
+            let process = try ExecutorProcess(executor, life: lives, marked, now: now)
             processes[executor.int] = process
             try poller.watch(process.socket.rawValue, token: Token.socket(process))
             try poller.watch(process.endDescriptor, token: Token.end(process))
@@ -175,6 +187,7 @@ extension WorkerLoop {
 
     private func report() {
         reportAt = now + Limits.workerReportInterval
+        endOrphans()
         guard let link = connector?.link, isWelcome, !link.isBlocked else { return }
         let snapshot = core.snapshot()
         var resident: UInt64 = 0

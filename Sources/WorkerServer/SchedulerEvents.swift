@@ -55,7 +55,11 @@ extension WorkerLoop {
         isWelcome = false
         giveUpAt = .distantFuture
         reportAt = .distantFuture
+        let before = actions.count
         core.absorb(.expelled, now: now, into: &actions)
+        for case .kill(let executor) in actions[before...] {
+            processes[executor.int]?.killed = "the scheduler had given up this worker and what it ran"
+        }
         definitions.forgetAll()
         keptDefinitions.mendAll()
         heldValues.removeAll()

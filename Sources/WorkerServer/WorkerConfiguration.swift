@@ -29,6 +29,8 @@ package struct WorkerConfiguration: Sendable {
     package var labels: [String: String]
     /// Executors kept warm beside those of the slots, once one has been lost.
     package var spares: Int
+    /// The worker is its process's only purpose: it ends what its executors leave behind, wherever that went.
+    package var adoptsOrphans: Bool
     /// How long a drain waits for running attempts before they are killed.
     package var drainTimeout: Interval
     /// How long an executor may be in a session's initializer before it is killed.
@@ -54,6 +56,7 @@ package struct WorkerConfiguration: Sendable {
         devices = []
         labels = [:]
         spares = 1
+        adoptsOrphans = false
         drainTimeout = .seconds(30)
         initializerTimeout = Limits.initializerTimeout
         attemptTakeTimeout = Limits.attemptTakeTimeout

@@ -113,6 +113,7 @@ final class WorkerLoop {
     /// Returns when the worker has left.
     func run() throws(WorkerError) {
         defer { endProcesses() }
+        adoptOrphans()
         try prepareExecutors()
         core.start(now: now, into: &actions)
         runActions()
@@ -220,6 +221,7 @@ final class WorkerLoop {
     private func endProcesses() {
         for case let process? in processes { process.kill(because: nil) }
         processes.removeAll()
+        endAllOrphans()
         mailbox.close()
     }
 }

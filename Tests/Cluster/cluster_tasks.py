@@ -278,3 +278,17 @@ def nap_and_square(value: int) -> int:
     """For a bag, whose functions travel by name."""
     time.sleep(0.001)
     return value * value
+
+
+def leave_behind(how: str) -> int:
+    """Start a process that leaves the group of its executor; with `daemon` its parent ends at once."""
+    script = "exec sleep 3600" if how == "session" else "sleep 3600 >/dev/null & echo $!; exit"
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    if how == "session":
+        return process.pid
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    process.wait()
+    return pid

@@ -84,6 +84,7 @@ struct WorkerOptions: ParsableArguments {
             throw CommandFailure("--no-python without --swift leaves nothing to run", code: .usage)
         }
         configuration.name = name
+        configuration.adoptsOrphans = true
         configuration.executorMemoryMax = memoryMax?.bytes
         if let initializerTimeout {
             configuration.initializerTimeout = .milliseconds(Int64(initializerTimeout * 1_000))
