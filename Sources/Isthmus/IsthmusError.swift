@@ -17,8 +17,9 @@ public enum IsthmusError: Error, Sendable, Hashable {
     case cancelled(TaskFailure)
     /// The task may have run, and will not be tried again: its worker was lost, for example.
     case lost(TaskFailure)
-    /// A task that this one takes as an argument has no value.
-    case dependencyFailed(TaskFailure)
+    /// A task that this one takes as an argument has no value. `cause` is the error of the task that failed
+    /// first, however far up the graph it is: what awaiting that one throws.
+    indirect case dependencyFailed(TaskFailure, cause: IsthmusError)
     /// The cluster did not accept the task: a limit, an unknown option, or no worker that could ever run it.
     case refused(TaskFailure)
     /// The task was not submitted because of a named limit of this client.
@@ -90,8 +91,7 @@ extension IsthmusError: CustomStringConvertible {
         case .timedOut(let task): "\(task) ran out of time. \(task.explanation)"
         case .cancelled(let task): "\(task) was cancelled. \(task.explanation)"
         case .lost(let task): "\(task) was lost. \(task.explanation)"
-        case .dependencyFailed(let task):
-            "\(task) did not run: a task that it needs failed. \(task.explanation)"
+        case .dependencyFailed(let task, let cause): "\(task.explanation)\(cause.tracebackBelow)"
         case .refused(let task): "\(task) was refused. \(task.explanation)"
         case .limit(let text): text
         case .argumentNotEncodable(let path, let problem):
@@ -107,11 +107,19 @@ extension IsthmusError: CustomStringConvertible {
     }
 }
 
+extension IsthmusError {
+    /// What the words of a dependant do not repeat.
+    fileprivate var tracebackBelow: String {
+        guard case .python(let exception) = self, !exception.traceback.isEmpty else { return "" }
+        return "\n\(exception.traceback)"
+    }
+}
+
 extension TaskFailure: CustomStringConvertible {
     /// `task 0123456789abcdef-17 (math:hypot), attempt 2 on worker fedcba9876543210`
     public var description: String {
         let place = worker.isEmpty ? "" : ", attempt \(attempt) on worker \(worker)"
-        return "task \(task) (\(function))\(place)"
+        return "task \(task)\(function.isEmpty ? "" : " (\(function))")\(place)"
     }
 
     /// The detail of a crash holds the last output already.

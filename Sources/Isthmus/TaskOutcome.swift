@@ -89,43 +89,63 @@ struct ReceivedOutcome: Sendable {
 
     /// Why there is no value; nil when there is one.
     func error(of function: TaskFunction) -> IsthmusError? {
-        let failure = failure(of: function)
-        switch head.status {
+        error(head.status, head.reason, failure(of: function), isSwift: function.kind == .swift)
+    }
+
+    private func error(
+        _ status: OutcomeStatus, _ reason: OutcomeReason, _ failure: TaskFailure, isSwift: Bool
+    ) -> IsthmusError? {
+        switch status {
         case .value: return nil
         case .cancelled: return .cancelled(failure)
         case .timedOut: return .timedOut(failure)
         case .refused:
-            return head.reason == .dependencyFailed ? .dependencyFailed(failure) : .refused(failure)
+            return reason == .dependencyFailed
+                ? .dependencyFailed(failure, cause: cause(failure)) : .refused(failure)
         case .exception, .lost:
-            switch head.reason {
+            switch reason {
             case .executorCrashed: return .executorCrashed(failure)
             case .memoryLimit: return .memoryLimit(failure)
-            case .dependencyFailed: return .dependencyFailed(failure)
+            case .dependencyFailed: return .dependencyFailed(failure, cause: cause(failure))
             case .notSerializable: return .resultNotDecodable(failure)
             case .executionTimeout, .deadlineExceeded: return .timedOut(failure)
             case .none, .workerLost, .notIdempotent, .initializerFailed, .limitExceeded, .unknownOption,
                 .unservable, .clientRequest, .functionNotLoadable, .malformed, .sessionClosed,
                 .argumentsNotLoadable:
-                return head.status == .exception ? exception(of: function, failure) : .lost(failure)
+                return status == .exception ? exception(failure, isSwift: isSwift) : .lost(failure)
             }
         }
     }
 
-    private func exception(of function: TaskFunction, _ failure: TaskFailure) -> IsthmusError {
-        var type = "an exception"
-        var message = detail
-        if let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral,
-            let summary = try? NeutralValue(decoding: part.bytes)
-        {
-            type = summary["class"]?.string ?? type
-            message = summary["message"]?.string ?? message
+    /// Of an exception, or of the task that failed first.
+    private var summary: NeutralValue? {
+        guard let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral else {
+            return nil
         }
-        switch function.kind {
-        case .swift: return .swift(SwiftFailure(type: type, message: message, task: failure))
-        case .python, .command:
-            let traceback = text(.traceback)
-            return .python(PythonException(type: type, message: message, traceback: traceback, task: failure))
-        }
+        return try? NeutralValue(decoding: part.bytes)
+    }
+
+    private func exception(_ failure: TaskFailure, isSwift: Bool) -> IsthmusError {
+        let summary = summary
+        let type = summary?["class"]?.string ?? "an exception"
+        let message = summary?["message"]?.string ?? failure.detail
+        if isSwift { return .swift(SwiftFailure(type: type, message: message, task: failure)) }
+        return .python(
+            PythonException(type: type, message: message, traceback: text(.traceback), task: failure))
+    }
+
+    /// The error of the task that failed first, as the scheduler hands it down.
+    private func cause(_ dependant: TaskFailure) -> IsthmusError {
+        let summary = summary
+        let failure = TaskFailure(
+            task: summary?["task"]?.string ?? "", function: summary?["function"]?.string ?? "", attempt: 0,
+            worker: "", detail: summary?["detail"]?.string ?? dependant.detail, output: "")
+        guard let status = summary?["status"]?.byte.flatMap(OutcomeStatus.init(rawValue:)),
+            let reason = summary?["reason"]?.byte.flatMap(OutcomeReason.init(rawValue:)),
+            reason != .dependencyFailed
+        else { return .lost(failure) }
+        // Python always sends a traceback, Swift never.
+        return error(status, reason, failure, isSwift: text(.traceback).isEmpty) ?? .lost(failure)
     }
 
     func value<Value: Decodable>(as type: Value.Type, of function: TaskFunction) throws(IsthmusError) -> Value
@@ -151,6 +171,10 @@ struct ReceivedOutcome: Sendable {
             }
         }
     }
+}
+
+extension NeutralValue {
+    fileprivate var byte: UInt8? { if case .int(let number) = self { UInt8(exactly: number) } else { nil } }
 }
 
 extension String {

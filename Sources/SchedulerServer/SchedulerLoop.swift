@@ -36,6 +36,7 @@ struct SchedulerLoop: ~Copyable {
     var functions = FunctionTable()
     var requirements = RequirementTable()
     var outputs = OutputHistory()
+    var endedNames = EndedNames()
     /// Peers with lists to send at the end of the turn.
     var dirtyClients: [ClientPeer] = []
     var dirtyWorkers: [WorkerPeer] = []
