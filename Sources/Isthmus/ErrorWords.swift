@@ -14,7 +14,8 @@ extension IsthmusError: CustomStringConvertible {
         case .lost(let task): task.told("was lost")
         case .workerLost(let task): task.told("was lost with its worker")
         case .initializerFailed(let task): task.told("did not run")
-        case .dependencyFailed(let task): task.told("did not run, because a task that it needs failed")
+        case .dependencyFailed(let task, let cause):
+            task.told("did not run, because a task that it needs failed") + cause.tracebackBelow
         case .refused(let task): task.told("was refused")
         case .limit(let text): text
         case .argumentNotEncodable(let path, let problem):
@@ -26,6 +27,14 @@ extension IsthmusError: CustomStringConvertible {
         case .sessionRefused(_, let message): "the scheduler refuses this client: \(message)"
         case .closed: "the client is closed: make a new Client"
         }
+    }
+}
+
+extension IsthmusError {
+    /// What the words of a dependant do not repeat.
+    fileprivate var tracebackBelow: String {
+        guard case .python(let exception) = self, !exception.traceback.isEmpty else { return "" }
+        return "\n\(exception.traceback)"
     }
 }
 
@@ -58,7 +67,7 @@ extension TaskFailure: CustomStringConvertible {
     /// `task 0123456789abcdef-17 (math:hypot), attempt 2 on worker fedcba9876543210`
     public var description: String {
         let place = worker.isEmpty ? "" : ", attempt \(attempt) on worker \(worker)"
-        return "task \(task) (\(function))\(place)"
+        return "task \(task)\(function.isEmpty ? "" : " (\(function))")\(place)"
     }
 
     /// The whole story: how the task ended, and the words of whoever knows more.

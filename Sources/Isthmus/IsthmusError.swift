@@ -23,8 +23,9 @@ public enum IsthmusError: Error, Sendable, Hashable {
     case workerLost(TaskFailure)
     /// The initializer of the client raised or threw in an executor: every task there fails.
     case initializerFailed(TaskFailure)
-    /// A task that this one takes as an argument has no value.
-    case dependencyFailed(TaskFailure)
+    /// A task that this one takes as an argument has no value. `cause` is the error of the task that failed
+    /// first, however far up the graph it is: what awaiting that one throws.
+    indirect case dependencyFailed(TaskFailure, cause: IsthmusError)
     /// The cluster did not accept the task: a limit, an unknown option, or no worker that could ever run it.
     case refused(TaskFailure)
     /// The task was not submitted because of a named limit of this client.

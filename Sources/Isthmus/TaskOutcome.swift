@@ -89,19 +89,28 @@ struct ReceivedOutcome: Sendable {
 
     /// Why there is no value; nil when there is one.
     func error(of entry: TaskEntry) -> IsthmusError? {
-        let failure = failure(of: entry, detail: detail.isEmpty ? words(of: entry) : detail)
-        switch head.status {
+        error(
+            head.status, head.reason,
+            failure(of: entry, detail: detail.isEmpty ? words(of: entry) : detail),
+            isSwift: entry.function.kind == .swift)
+    }
+
+    private func error(
+        _ status: OutcomeStatus, _ reason: OutcomeReason, _ failure: TaskFailure, isSwift: Bool
+    ) -> IsthmusError? {
+        switch status {
         case .value: return nil
         case .cancelled: return .cancelled(failure)
         case .timedOut:
-            return head.reason == .deadlineExceeded ? .deadlineExceeded(failure) : .timedOut(failure)
+            return reason == .deadlineExceeded ? .deadlineExceeded(failure) : .timedOut(failure)
         case .refused:
-            return head.reason == .dependencyFailed ? .dependencyFailed(failure) : .refused(failure)
+            return reason == .dependencyFailed
+                ? .dependencyFailed(failure, cause: cause(failure)) : .refused(failure)
         case .exception, .lost:
-            switch head.reason {
+            switch reason {
             case .executorCrashed: return .executorCrashed(failure)
             case .memoryLimit: return .memoryLimit(failure)
-            case .dependencyFailed: return .dependencyFailed(failure)
+            case .dependencyFailed: return .dependencyFailed(failure, cause: cause(failure))
             case .notSerializable: return .resultNotDecodable(failure)
             case .executionTimeout: return .timedOut(failure)
             case .deadlineExceeded: return .deadlineExceeded(failure)
@@ -110,7 +119,7 @@ struct ReceivedOutcome: Sendable {
             case .none, .notIdempotent, .limitExceeded, .unknownOption,
                 .unservable, .clientRequest, .functionNotLoadable, .malformed, .sessionClosed,
                 .argumentsNotLoadable:
-                return head.status == .exception ? exception(of: entry) : .lost(failure)
+                return status == .exception ? exception(failure, isSwift: isSwift) : .lost(failure)
             }
         }
     }
@@ -132,28 +141,47 @@ struct ReceivedOutcome: Sendable {
         return "task \(head.attempt.task) \(how)\(limit.map { " of \($0.shown)" } ?? "")\(place)"
     }
 
-    private func exception(of entry: TaskEntry) -> IsthmusError {
-        var type = "an exception"
-        var message = detail
-        if let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral,
-            let summary = try? NeutralValue(decoding: part.bytes)
-        {
-            type = summary["class"]?.string ?? type
-            message = summary["message"]?.string ?? message
+    /// Of an exception, or of the task that failed first.
+    private var summary: NeutralValue? {
+        guard let part = parts.first(where: { $0.kind == .exceptionSummary }), part.codec == .neutral else {
+            return nil
         }
-        return exception(type, message, text(.traceback), entry)
+        return try? NeutralValue(decoding: part.bytes)
+    }
+
+    private func exception(_ failure: TaskFailure, isSwift: Bool) -> IsthmusError {
+        let summary = summary
+        let type = summary?["class"]?.string ?? "an exception"
+        let message = summary?["message"]?.string ?? failure.detail
+        return exception(type, message, text(.traceback), failure, isSwift: isSwift)
     }
 
     /// What the function of a task raised or threw.
     func exception(
         _ type: String, _ message: String, _ traceback: String, _ entry: TaskEntry
     ) -> IsthmusError {
-        let failure = failure(of: entry)
-        switch entry.function.kind {
-        case .swift: return .swift(SwiftFailure(type: type, message: message, task: failure))
-        case .python, .command:
-            return .python(PythonException(type: type, message: message, traceback: traceback, task: failure))
-        }
+        exception(type, message, traceback, failure(of: entry), isSwift: entry.function.kind == .swift)
+    }
+
+    private func exception(
+        _ type: String, _ message: String, _ traceback: String, _ failure: TaskFailure, isSwift: Bool
+    ) -> IsthmusError {
+        if isSwift { return .swift(SwiftFailure(type: type, message: message, task: failure)) }
+        return .python(PythonException(type: type, message: message, traceback: traceback, task: failure))
+    }
+
+    /// The error of the task that failed first, as the scheduler hands it down.
+    private func cause(_ dependant: TaskFailure) -> IsthmusError {
+        let summary = summary
+        let failure = TaskFailure(
+            task: summary?["task"]?.string ?? "", function: summary?["function"]?.string ?? "", attempt: 0,
+            worker: "", detail: summary?["detail"]?.string ?? dependant.detail, output: "")
+        guard let status = summary?["status"]?.byte.flatMap(OutcomeStatus.init(rawValue:)),
+            let reason = summary?["reason"]?.byte.flatMap(OutcomeReason.init(rawValue:)),
+            reason != .dependencyFailed
+        else { return .lost(failure) }
+        // Python always sends a traceback, Swift never.
+        return error(status, reason, failure, isSwift: text(.traceback).isEmpty) ?? .lost(failure)
     }
 
     func unreadable(_ problem: String, _ type: Any.Type?, _ entry: TaskEntry) -> IsthmusError {
@@ -187,6 +215,10 @@ struct ReceivedOutcome: Sendable {
             throw unreadable("The value does not fit: \(error)", type, entry)
         }
     }
+}
+
+extension NeutralValue {
+    fileprivate var byte: UInt8? { if case .int(let number) = self { UInt8(exactly: number) } else { nil } }
 }
 
 extension String {

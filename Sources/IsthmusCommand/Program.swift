@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Posix
+internal import TaskModel
 
 /// Parses the command line, runs the verb, and turns what went wrong into a sentence and an exit code.
 @main
@@ -48,7 +49,9 @@ struct Verbs: AsyncParsableCommand {
             Start a cluster on this machine with `isthmus up`, look at it with `isthmus status`.
 
             Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no cluster found.
+            Completions: `isthmus --generate-completion-script bash` (or zsh, fish).
             """,
+        version: "isthmus \(ProductVersion.text)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Running a cluster:", subcommands: [Up.self, Scheduler.self, Worker.self, Keys.self]),

@@ -147,10 +147,7 @@ extension Scheduler {
                 requirement, workers: providers, keptFree: kept == .none ? nil : workers.slot(kept))
         }
         if providers > 0 {
-            let lane = queues.lanes[Int(row.lane)]
-            return .waitsForSlot(
-                requirement, workers: providers, slots: slots, ahead: lane.count - 1,
-                sessions: queues.queues[Int(lane.queue)].lanes)
+            return .waitsForSlot(requirement, slotWait(row, workers: providers, slots: slots))
         }
         if isExpected(row.requirement) { return .waitsForExpectedWorker(requirement) }
         var draining: UInt32 = 0
@@ -158,6 +155,24 @@ extension Scheduler {
         return .noWorkerProvides(
             requirement, workers: UInt32(workers.openCount), draining: draining,
             refusedAt: refusal(of: row.requirement))
+    }
+
+    private func slotWait(_ row: TaskRecord, workers providers: UInt32, slots: UInt32) -> SlotWait {
+        let lane = queues.lanes[Int(row.lane)]
+        var wait = SlotWait(
+            workers: providers, slots: slots, held: 0, ahead: lane.count - 1, moreUrgent: 0,
+            sessions: queues.queues[Int(lane.queue)].lanes)
+        let level = ReadyQueues.level(of: lane.queue)
+        for other in queues.queues.indices where ReadyQueues.level(of: UInt32(other)) > level {
+            wait.moreUrgent += queues.queues[other].tasks
+        }
+        for index in workers.rows.indices
+        where workers.rows[index].isOpen
+            && placement.requirements(of: UInt32(index)).contains(row.requirement)
+        {
+            wait.held += workers.rows[index].held.count
+        }
+        return wait
     }
 
     private func firstMissing(_ task: UInt32) -> TaskSlot {

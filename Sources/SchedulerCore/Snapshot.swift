@@ -109,6 +109,20 @@ package struct Counters: Equatable, Sendable, BitwiseCopyable {
     package init() {}
 }
 
+/// What is in front of a task that could run.
+package struct SlotWait: Equatable, Sendable, BitwiseCopyable {
+    /// Workers that could run it, their slots, and the attempts that they hold, running ones included.
+    package var workers: UInt32
+    package var slots: UInt32
+    package var held: UInt32
+    /// Tasks in front of it in its session's queue, at most.
+    package var ahead: UInt32
+    /// Ready tasks of a higher priority.
+    package var moreUrgent: UInt32
+    /// Sessions that share the workers in turn, its own included.
+    package var sessions: UInt32
+}
+
 /// Why a task is where it is; see `Scheduler.explain`.
 package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     /// `missing` dependencies have not ended; `first` is one of them (a conversion possibly).
@@ -120,9 +134,8 @@ package enum Explanation: Equatable, Sendable, BitwiseCopyable {
     case noWorkerProvides(RequirementID, workers: UInt32, draining: UInt32, refusedAt: Instant?)
     /// None of the connected workers meets it, but one that is expected will.
     case waitsForExpectedWorker(RequirementID)
-    /// Workers meet it, but all hold as much as they may. `ahead` tasks at most are in front of it in its
-    /// session's queue, and `sessions` sessions share the workers in turn.
-    case waitsForSlot(RequirementID, workers: UInt32, slots: UInt32, ahead: UInt32, sessions: UInt32)
+    /// Workers meet it, but all hold as much as they may.
+    case waitsForSlot(RequirementID, SlotWait)
     /// Workers have what it asks for, and other tasks have it now; one worker may be kept free for it.
     case waitsForResources(RequirementID, workers: UInt32, keptFree: WorkerSlot?)
     /// Its dispatch to this worker is being recorded, because it is not idempotent.

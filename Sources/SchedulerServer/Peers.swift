@@ -67,6 +67,7 @@ final class ClientPeer {
     var isClosed = false
     /// Outcomes that wait until the link takes more.
     var deferred: [TaskSlot] = []
+    var refused = RefusedTasks()
 
     init(
         handle: SessionHandle, slot: SessionSlot, link: OutgoingLink, about: PeerDescription,

@@ -38,6 +38,7 @@ struct SchedulerLoop: ~Copyable {
     var outputs = OutputHistory()
     /// Names of workers that died while a task ran there, or may have; `Limits.workerLossesMax` per task.
     var blames: [TaskID: [String]] = [:]
+    var endedNames = EndedNames()
     /// Peers with lists to send at the end of the turn.
     var dirtyClients: [ClientPeer] = []
     var dirtyWorkers: [WorkerPeer] = []

@@ -280,6 +280,9 @@ package enum Limits {
 
     /// Ended tasks that `isthmus tasks` and `explain` still know.
     package static let endedTasksKeptMax = 10_000
+    /// Refused submissions of one client whose reason is kept for what depends on them: as many as are likely
+    /// to be on their way when the first refusal reaches the client.
+    package static let refusedTasksKeptMax = 4_096
     /// Rows of the task table that one page of a listing looks at, so that listing a million tasks does not
     /// stop the loop.
     package static let listedRowsMax = 16_384

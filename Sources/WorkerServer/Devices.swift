@@ -24,6 +24,12 @@ package enum Devices {
             guard count >= 0, count <= Limits.devicesPerWorkerMax else { throw tooMany(count) }
             names = try (0..<count).map { number throws(WorkerError) in try name(number, visible) }
         } else {
+            // "3," is number 3 alone, and no other place may be empty.
+            let places = text.split(separator: ",", omittingEmptySubsequences: false)
+                .map { $0.filter { !$0.isWhitespace } }
+            guard places[0] != "", !places.dropLast().contains("") else {
+                throw WorkerError("a name is empty; join names by single commas, as in 0,2,GPU-6a2f")
+            }
             names = try entries(text).map { word throws(WorkerError) in
                 guard let number = Int(word) else { return word }
                 return try name(number, visible)

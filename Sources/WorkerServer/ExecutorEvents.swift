@@ -200,13 +200,12 @@ extension WorkerLoop {
         unwatchEnd(of: process)
         if case .leaving = stage { return }
         if !process.isRetired { executorsLostCounter.increment() }
-        logger.log(
-            level: process.isRetired ? .info : .warning, "an executor ended",
-            metadata: [
-                "executor": "\(process.index.rawValue)", "pid": "\(process.processID)",
-                "how": "\(process.status.map { "\($0)" } ?? "")",
-                "why": "\(process.killed ?? process.failure ?? "")",
-            ])
+        var told: Logger.Metadata = [
+            "executor": "\(process.index.rawValue)", "pid": "\(process.processID)",
+        ]
+        if let status = process.status { told["how"] = "\(status)" }
+        if let why = process.killed ?? process.failure { told["why"] = "\(why)" }
+        logger.log(level: process.isRetired ? .info : .warning, "an executor ended", metadata: told)
         if process.activity == .initializer {
             core.absorb(.initializerEnded(process.initializing, in: process.index), now: now, into: &actions)
         }
@@ -243,7 +242,12 @@ extension WorkerLoop {
         let how = process.killed ?? process.status.map { "it \($0)" } ?? "it cannot be started"
         let words = process.lastWords()
         let output = words.isEmpty ? "" : " Its last output:\n\(words)"
-        return "The executor \(commandLine(of: process)) does not start: \(how).\(output)"
+        let isSwift = core.kind(of: process.index) == .swift
+        let advice =
+            isSwift && process.status == .code(0)
+            ? " The main of an executable for --swift calls `TaskRegistry`, which serves tasks."
+            : ""
+        return "The executor \(commandLine(of: process)) does not start: \(how).\(advice)\(output)"
     }
 
     func commandLine(of process: ExecutorProcess) -> String {

@@ -82,6 +82,10 @@ struct PythonEnvironment: Sendable {
             guard status == .code(0) else {
                 let how = status.map { "\($0)" } ?? "did not end within \(probeSeconds) s"
                 let words = lastLines(of: errors)
+                // A program that is no Python complains about the script that it was given.
+                guard !words.contains("sysconfig"), !words.contains("isthmus ") else {
+                    throw WorkerError("\(python) is no Python: asked for its version, it \(how).")
+                }
                 throw WorkerError("\(python) cannot be used: it \(how). \(words)")
             }
             return parse(String(decoding: try contents(of: output), as: UTF8.self))

@@ -144,6 +144,7 @@ extension WorkerLoop {
             let (session, function) = try read(record, of: frame)
             definitions.forget(function, in: SessionID(session))
         case .drain:
+            logger.info("draining on request", metadata: ["attempts": "\(core.attemptCount)"])
             drainDeadline = now + configuration.drainTimeout
             core.absorb(.drainRequested, now: now, into: &actions)
         case .defineFunction, .forgetFunction, .defineOptions, .submit, .cancel, .release, .setup, .want,

@@ -64,7 +64,7 @@ def test_each_reason_for_waiting_has_its_words(cluster: Cluster, tmp_path: Path)
     assert str(running.task_id) in says(cluster, after_one, "waits for task")
     assert "which runs on worker worker" in summary(cluster, after_one)
     says(cluster, after_two, "waits for 2 tasks")
-    says(cluster, wants_gpu, "2 gpu, which none of 1 connected worker has")
+    says(cluster, wants_gpu, "2 gpu, which the only connected worker does not have")
     says(cluster, wants_zone, "the label zone=a")
     says(cluster, avoids_zone, "waits for a free slot")
 
@@ -141,6 +141,53 @@ def test_an_ended_task_says_how(cluster: Cluster, tmp_path: Path) -> None:
     assert str(failed.task_id) in summary(cluster, behind)
     assert "unicorn" in says(cluster, refused, "refused (no worker can run it)")
     says(cluster, late, "it ran longer than its timeout")
+
+
+def test_an_ended_task_keeps_its_name(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker()
+    client = cluster.client()
+    named = client.options(name="brew tea").submit(tasks.double, 1)
+    plain = client.submit(tasks.double, 1)
+    by_value = client.submit(lambda: 1)
+    futures = {"brew tea": named, "cluster_tasks.double": plain, "<lambda>": by_value}
+    for future in futures.values():
+        future.result(30)
+
+    def names() -> dict[str, str]:
+        return {entry["task"]: entry["name"] for entry in cluster.listing("tasks")["tasks"]}
+
+    expected = {str(future.task_id): name for name, future in futures.items()}
+    for _ in range(2):
+        assert {task: name.split(".<locals>.")[-1] for task, name in names().items()} == expected
+        for task, name in expected.items():
+            assert f"{name}) ended: with a value" in cluster.verb("explain", task).stdout
+        # The names outlive the client.
+        client.shutdown()
+
+
+def test_what_is_ahead_of_a_waiting_task_is_counted(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.scheduler()
+    cluster.worker(slots=1)
+    client = cluster.client()
+    gate = tmp_path / "gate"
+    running = client.submit(tasks.wait_for_file, str(gate))
+    eventually(running.running, "it runs")
+    urgent = [client.options(priority=1).submit(tasks.wait_for_file, str(gate)) for _ in range(38)]
+    last = client.submit(tasks.double, 1)
+    told = says(cluster, last, "waits for a free slot")
+    held = cluster.listing("status")["tasks"]
+    assert held["running"] + held["assigned"] + held["ready"] == 40
+    assert f"holds {counted(held['running'] + held['assigned'], 'task')}, as many as it may" in told
+    assert f"ahead of it are {held['ready'] - 1} with a higher priority" in told
+    assert "at most 0" not in told
+    gate.touch()
+    for future in [*urgent, last]:
+        future.result(60)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def test_errors_name_deadlines_and_amounts(cluster: Cluster, tmp_path: Path) -> None:

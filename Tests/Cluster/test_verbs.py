@@ -54,6 +54,69 @@ def ready_line(process: subprocess.Popen[str]) -> dict[str, object]:
     return line
 
 
+def test_the_version_and_completions_are_options(cluster: Cluster) -> None:
+    assert run("--version").stdout == run("version").stdout
+    script = run("--generate-completion-script", "bash").stdout
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+    assert "explain" in script
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--gpus", "x,,y", "a name is empty"),
+        ("--gpus", ",", "a name is empty"),
+        ("--python", "/bin/ls", "/bin/ls is no Python"),
+        ("--python", "/tmp", "/tmp is a folder"),
+        ("--swift", "/bin/true", "`TaskRegistry`"),
+        ("--memory-max", "-1", "'-1' is invalid"),
+        ("--slots", "-1", "at least 1"),
+    ],
+)
+def test_a_wrong_choice_for_a_worker_is_told_in_a_line(
+    short_directory: Path, option: str, value: str, words: str
+) -> None:
+    others = ["--no-python"] if option == "--swift" else []
+    done = run("up", "--directory", str(short_directory), option, value, *others)
+    assert done.returncode in {1, 2}
+    complaint = done.stderr[done.stderr.find("isthmus: ") :] if "isthmus: " in done.stderr else done.stderr
+    assert words in complaint
+    assert "sysconfig" not in complaint
+    assert 'why=""' not in done.stderr
+
+
+def test_a_number_may_be_negative_and_is_refused_as_one() -> None:
+    assert "--limit must be at least 1" in run("tasks", "--limit", "-1").stderr
+    assert "'-1' is invalid" in run("simulate", "--seeds", "-1").stderr
+
+
+def test_watching_shows_again_until_it_is_interrupted(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker()
+    future = cluster.client().options(name="seen").submit(tasks.double, 1)
+    future.result(30)
+    with subprocess.Popen(
+        [str(BINARY), "tasks", "--watch", "--control", str(cluster.directory)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        lines = [watching.stdout.readline() for _ in range(5)]
+        watching.send_signal(signal.SIGINT)
+    # Title and row, a blank line, title and row.
+    assert [line.split()[0] if line.strip() else "" for line in lines[:3]] == ["TASK", future.task_id, ""]
+    assert lines[3].startswith("TASK")
+    assert "seen" in lines[4]
+
+
+def test_a_drain_leaves_a_line_in_the_log_of_the_worker(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker(name="tired")
+    cluster.listing("drain", "tired")
+    log = cluster.directory / "tired.log"
+    eventually(lambda: "draining on request" in log.read_text(), "the worker logs that it was drained")
+
+
 def test_every_listing_verb_speaks_json(cluster: Cluster) -> None:
     cluster.scheduler("--name", "lab")
     cluster.worker("--label", "zone=a", name="one", slots=2)

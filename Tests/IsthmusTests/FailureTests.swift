@@ -62,11 +62,32 @@ import Testing
 
     @Test func `A failed dependency fails what needs it`() async throws {
         let client = try await SharedCluster.client
-        let failed = try await client.submit(.swift("throws"), "first", as: Int.self)
-        let task = try await client.submit(.swift("add"), failed, 1, as: Int.self)
-        guard case .dependencyFailed? = await error(of: task) else {
-            Issue.record("not a failed dependency: \(String(describing: await error(of: task)))")
-            return
+        let thrown = try await client.submit(.swift("throws"), "first", as: Int.self)
+        let source = "def raises():\n    raise KeyError('no luck')\n"
+        let raised = try await client.submit(.python(source: source, name: "raises"), as: Int.self)
+        let stopped = try await client.submit(
+            .swift("sleeps"), 600.0, Marker().path, as: Int.self,
+            options: TaskOptions(timeout: .milliseconds(100), grace: .milliseconds(100)))
+        for first in [thrown, raised, stopped] {
+            var task = first
+            for _ in 0..<3 { task = try await client.submit(.swift("add"), task, 1, as: Int.self) }
+            let failure = await error(of: task)
+            guard case .dependencyFailed(let last, let cause)? = failure else {
+                Issue.record("not a failed dependency: \(String(describing: failure))")
+                continue
+            }
+            #expect(last.task == task.id && "\(failure!)".contains(first.id), "\(failure!)")
+            switch cause {
+            case .swift(let error):
+                #expect(error.type == "Oops" && error.message == "first" && error.task.task == thrown.id)
+                #expect("\(failure!)".contains("Oops: first"))
+            case .python(let exception):
+                #expect(exception.type == "KeyError" && exception.message.contains("no luck"))
+                #expect(exception.traceback.contains("raises") && exception.task.task == raised.id)
+                #expect("\(failure!)".contains("in raises"))
+            case .timedOut(let failure): #expect(failure.task == stopped.id)
+            default: Issue.record("not the first cause: \(cause)")
+            }
         }
     }
 

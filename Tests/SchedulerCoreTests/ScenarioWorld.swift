@@ -399,9 +399,9 @@ extension ScenarioWorld {
                 + (refusedAt.map { ", refused at \($0.nanoseconds / 1_000_000) ms" } ?? "")
         case .waitsForExpectedWorker(let requirement):
             return "waits for an expected worker with \(requirements[Int(requirement.rawValue)])"
-        case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
-            return
-                "waits for a slot; \(workers) workers, \(slots) slots, \(ahead) ahead, \(sessions) sessions"
+        case .waitsForSlot(_, let wait):
+            return "waits for a slot; \(wait.workers) workers, \(wait.slots) slots, \(wait.held) held, "
+                + "\(wait.ahead) ahead, \(wait.moreUrgent) more urgent, \(wait.sessions) sessions"
         case .waitsForResources(let requirement, let workers, let kept):
             let free = kept.map { ", \(name($0)) is kept free" } ?? ""
             return "waits for \(requirements[Int(requirement.rawValue)]); \(workers) workers have it\(free)"

@@ -22,8 +22,8 @@ import Wire
         let waiting = try await cluster.control.explain(client.id(1)).summary
         #expect(
             waiting.hasPrefix(
-                "waits for a worker with Python 3.12, which none of 2 connected workers has; they have 3.11 "
-                    + "(2 workers)"))
+                "waits for a worker with Python 3.12, which none of the 2 connected workers has; they have "
+                    + "3.11 (2 workers)"))
         #expect(waiting.contains("it is refused in "))
         let dependant = try await cluster.control.explain(client.id(2))
         #expect(dependant.summary.contains("waits for task \(client.id(1))"))

@@ -28,12 +28,14 @@ struct WorkerOptions: ParsableArguments {
     var resource: [String] = []
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Gpus that tasks are given: how many, or their names joined by commas (0,2,GPU-6a2f), or all. "
                 + "Where CUDA_VISIBLE_DEVICES is set, numbers are places in it.", valueName: "devices"))
     var gpus: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Memory of one executor with its children, beyond which it is killed, for example 2GB.",
             valueName: "size"))

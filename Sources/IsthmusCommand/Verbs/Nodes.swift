@@ -8,8 +8,11 @@ struct Nodes: AsyncParsableCommand {
 
     @OptionGroup var cluster: ControlOptions
     @Flag(help: "Print JSON.") var json = false
+    @OptionGroup var watch: WatchOptions
 
-    func run() async throws {
+    func run() async throws { try await watch.repeating(list) }
+
+    private func list() async throws {
         let all = try await cluster.withCluster {
             try await $0.calls.listNodes(.init(), metadata: $0.metadata, options: $0.options).nodes
         }

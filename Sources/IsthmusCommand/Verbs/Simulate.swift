@@ -15,11 +15,15 @@ struct Simulate: ParsableCommand {
             fault or action that never came up does too.
             """)
 
-    @Option(help: "Seed of the first run.") var seed: UInt64 = 1
-    @Option(help: "Runs, with one seed after the other.") var seeds: UInt64 = 1
-    @Option(help: "Workers; up to 8 is a most from which each seed draws.") var nodes = 5
+    @Option(parsing: .unconditional, help: "Seed of the first run.") var seed: UInt64 = 1
+    @Option(parsing: .unconditional, help: "Runs, with one seed after the other.") var seeds: UInt64 = 1
+    @Option(parsing: .unconditional, help: "Workers; up to 8 is a most from which each seed draws.")
+    var nodes = 5
     @Option(help: "none, light or heavy.") var faults = FaultLevel.heavy
-    @Option(help: "Events before everything is healed (default: by the number of nodes).") var steps: Int?
+    @Option(
+        parsing: .unconditional,
+        help: "Events before everything is healed (default: by the number of nodes).")
+    var steps: Int?
     @Option(help: ArgumentHelp("Write everything that happens in the (last) run here.", valueName: "file"))
     var trace: String?
     @Option(help: "Printed with a failure: which build this is.") var commit = ProductVersion.text

@@ -9,8 +9,11 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var cluster: ControlOptions
     @Flag(help: "Print JSON.") var json = false
     @Flag(help: "Show every metric of the scheduler's process as well.") var metrics = false
+    @OptionGroup var watch: WatchOptions
 
-    func run() async throws {
+    func run() async throws { try await watch.repeating(show) }
+
+    private func show() async throws {
         let status = try await cluster.withCluster {
             try await $0.calls.status(.init(), metadata: $0.metadata, options: $0.options)
         }

@@ -24,6 +24,7 @@ struct Tasks: AsyncParsableCommand {
 
     @OptionGroup var cluster: ControlOptions
     @Flag(help: "Print JSON.") var json = false
+    @OptionGroup var watch: WatchOptions
     @Option(help: "Only tasks in this state; may be repeated.") var state: [State] = []
     @Option(help: "Only tasks of this client (an id from `isthmus nodes`).") var client: String?
     @Option(help: "Only tasks whose latest attempt is on this worker (an id).") var worker: String?
@@ -33,7 +34,9 @@ struct Tasks: AsyncParsableCommand {
         if limit < 1 { throw ValidationError("--limit must be at least 1") }
     }
 
-    func run() async throws {
+    func run() async throws { try await watch.repeating(list) }
+
+    private func list() async throws {
         var request = Isthmus_Control_V1_ListTasksRequest()
         request.filter.states = state.map(\.message)
         request.filter.client = client ?? ""

@@ -15,17 +15,16 @@ extension SchedulerLoop {
         ensureEntry(task)
         releaseArguments(of: task)
         let entry = tasks[task]
+        keepName(of: entry)
         let detail: String
-        var firstCause: String?
+        var first: FirstCause?
         var payload: StoredRecord?
         if let cause, tasks.holds(cause) {
-            let known = tasks.made(cause)?.firstCause
-            let last = self.detail(of: tasks[cause], cause)
-            // A task that was stopped while it ran leaves no words.
-            let reached = last.isEmpty ? "it was stopped while it ran" : last
-            detail = words(of: entry, causedBy: cause, status) + (known ?? reached)
-            firstCause = known ?? "task \(tasks[cause].id) did not end with a value: \(reached)"
-            payload = tasks[cause].outcome
+            let found = firstCause(of: cause)
+            detail = words(of: entry, causedBy: cause, found, status)
+            first = found
+            // What was raised inside a task that was stopped is ours, and says nothing to its dependants.
+            payload = found.status == .exception ? tasks[cause].outcome : nil
         } else {
             detail =
                 reason == .unservable ? unservableWords(task, entry) : words(of: entry, status, reason)
@@ -33,7 +32,7 @@ extension SchedulerLoop {
         tasks.make(
             MadeOutcome(
                 status: status, reason: reason, attempt: entry.attempt, worker: workerSession(of: entry),
-                detail: detail, firstCause: firstCause),
+                detail: detail, firstCause: first),
             payload: payload, for: task)
         if status == .lost {
             logger.warning("task lost", metadata: ["task": "\(entry.id)", "reason": "\(reason)"])
@@ -46,25 +45,26 @@ extension SchedulerLoop {
         return worker.about.session
     }
 
-    /// Up to the words of the first cause, which follow.
-    private func words(of entry: TaskEntry, causedBy cause: TaskSlot, _ status: OutcomeStatus) -> String {
-        let first = tasks[cause]
+    private func words(
+        of entry: TaskEntry, causedBy cause: TaskSlot, _ first: FirstCause, _ status: OutcomeStatus
+    ) -> String {
         if let source = core.conversionSource(of: cause), core.isCurrent(source) {
             return
                 "task \(entry.id) was not run: the pickled value of task \(core.id(of: source)), which it "
-                + "depends on, could not be converted to neutral form: "
+                + "depends on, could not be converted to neutral form: \(first.words)"
         }
-        let how = status == .cancelled ? "was cancelled" : "failed"
-        return "task \(entry.id) was not run: task \(first.id), which it depends on, \(how): "
-    }
-
-    private func detail(of entry: TaskEntry, _ task: TaskSlot) -> String {
-        if entry.isMade { return tasks.made(task)?.detail ?? "" }
-        return entry.outcome?.detail() ?? ""
+        if tasks[cause].id == first.task {
+            return
+                "task \(entry.id) was not run: \(first.name), which it depends on, \(first.how): "
+                + first.words
+        }
+        return
+            "task \(entry.id) was not run: task \(tasks[cause].id), which it depends on, was not run either, "
+            + "since \(first.name) \(first.how): \(first.words)"
     }
 
     /// One text for each way in which the core ends a task by itself.
-    private func words(of entry: TaskEntry, _ status: OutcomeStatus, _ reason: OutcomeReason) -> String {
+    func words(of entry: TaskEntry, _ status: OutcomeStatus, _ reason: OutcomeReason) -> String {
         let task = "task \(entry.id)"
         let place = place(of: entry)
         let options = peers.client(entry.client)?.options.usable(entry.options)

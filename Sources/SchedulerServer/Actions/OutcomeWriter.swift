@@ -120,7 +120,8 @@ extension SchedulerLoop {
         }
     }
 
-    /// With the exception of the task that caused it, so that the client can raise that one.
+    /// With the exception of the task that caused it, so that the client can raise that one, and with a
+    /// summary that says which task it was.
     private static func write(_ made: MadeOutcome, of entry: TaskEntry, over link: OutgoingLink) {
         link.beginRecord(.outcome)
         var head = OutcomeHead(
@@ -128,35 +129,38 @@ extension SchedulerLoop {
             reason: made.reason,
             parts: 0, worker: made.worker, detailCount: made.detail.utf8.count)
         head.waitedMicroseconds = entry.waitedMicroseconds
-        guard let cause = entry.outcome else {
-            link.writer.outcomeHead(head)
-            link.writer.text(made.detail)
-            link.endRecord()
-            return
-        }
-        let parts = cause.parts { kind in
-            switch kind {
-            case .value, .traceback, .exceptionSummary: true
-            case .standardOutput, .standardError, .log: false
-            }
-        }
-        head.parts = parts.count
+        // The exception itself and its traceback; nothing of a task that did not raise one.
+        let exception = entry.outcome?.parts { $0 == .value || $0 == .traceback } ?? []
+        head.parts = exception.count + (made.firstCause == nil ? 0 : 1)
         link.writer.outcomeHead(head)
         link.writer.text(made.detail)
-        append(parts, of: cause, over: link)
+        if let outcome = entry.outcome { append(exception, of: outcome, over: link) }
+        if let first = made.firstCause {
+            link.writer.outcomePartHead(.exceptionSummary)
+            link.appendPayload(.neutral, first.summary(adding: entry.outcome?.exceptionSummary()))
+        }
         link.endRecord()
     }
 
     /// Answers a submission that did not become a task.
-    mutating func sendRefusal(_ sequence: UInt64, _ refusal: SubmitRefusal, to client: ClientPeer) {
+    mutating func sendRefusal(
+        _ sequence: UInt64, _ refusal: SubmitRefusal, named name: String, to client: ClientPeer
+    ) {
         let id = TaskID(session: client.about.session, sequence: sequence)
+        let own = FirstCause(
+            task: id, function: name, status: .refused, reason: refusal.reason, words: refusal.message)
+        client.refused.keep(refusal.cause ?? own, of: sequence)
         let detail = "task \(id) was refused: \(refusal.message)"
         client.link.beginRecord(.outcome)
         client.link.writer.outcomeHead(
             OutcomeHead(
-                attempt: AttemptID(task: id, number: 0), status: .refused, reason: refusal.reason, parts: 0,
-                worker: SessionID(0), detailCount: detail.utf8.count))
+                attempt: AttemptID(task: id, number: 0), status: .refused, reason: refusal.reason,
+                parts: refusal.cause == nil ? 0 : 1, worker: SessionID(0), detailCount: detail.utf8.count))
         client.link.writer.text(detail)
+        if let first = refusal.cause {
+            client.link.writer.outcomePartHead(.exceptionSummary)
+            client.link.appendPayload(.neutral, first.summary(adding: nil))
+        }
         client.link.endRecord()
     }
 

@@ -132,7 +132,9 @@ extension SchedulerLoop {
         if let slot = core.task(id), let task = core.snapshot(of: slot), !task.hasEnded {
             return summary(of: task)
         }
-        return core.ended(id).map { summary(of: $0) }
+        if let ended = core.ended(id) { return summary(of: ended) }
+        // Its client keeps it for longer than the history does.
+        return core.task(id).flatMap { core.snapshot(of: $0) }.map { summary(of: $0) }
     }
 
     func summary(of task: TaskSnapshot) -> TaskSummary {
@@ -146,7 +148,7 @@ extension SchedulerLoop {
     private func summary(of task: EndedTask) -> TaskSummary {
         let worker = core.worker(task.worker).flatMap { peers.worker($0) }
         return TaskSummary(
-            id: task.id, state: .ended, name: functions.name(task.function),
+            id: task.id, state: .ended, name: endedNames[task.id] ?? functions.name(task.function),
             kind: functions.kind(task.function), attempt: task.attempt,
             worker: task.worker.rawValue == 0 ? nil : task.worker, workerName: worker?.about.name,
             age: now - task.submitted, status: task.status, reason: task.reason,
@@ -156,9 +158,7 @@ extension SchedulerLoop {
     private func name(of task: TaskSnapshot) -> String {
         if task.isConversion { return ConversionFunction.name }
         guard tasks.holds(task.task) else { return "" }
-        let entry = tasks[task.task]
-        let option = peers.client(entry.client)?.options.usable(entry.options).name ?? ""
-        return option.isEmpty ? functions.name(entry.function) : option
+        return displayName(of: tasks[task.task])
     }
 
     private func kind(of task: TaskSnapshot) -> ExecutorKind {

@@ -55,13 +55,7 @@ extension SchedulerLoop {
             return
                 "waits for a worker with \(requirements.words(requirements[requirement])): one that was "
                 + "announced with --expect has not joined yet"
-        case .waitsForSlot(_, let workers, let slots, let ahead, let sessions):
-            let sharing = sessions > 1 ? ", and \(sessions) sessions take turns" : ""
-            return
-                "waits for a free slot: \(counted(workers, "worker")) can run it, with "
-                + "\(counted(slots, "slot")) in "
-                + "all, and each holds as much as it may; at most \(counted(ahead, "task")) of its session "
-                + "\(ahead == 1 ? "is" : "are") ahead of it\(sharing)"
+        case .waitsForSlot(_, let wait): return words(wait)
         case .waitsForResources(let requirement, let workers, let keptFree):
             let kept = keptFree.map { "; worker \(name($0)) is kept free for it" } ?? ""
             if case .refined(let demand) = requirements[requirement], let gpus = whoseGpusAreTaken(demand) {
@@ -97,6 +91,21 @@ extension SchedulerLoop {
         }
     }
 
+    private func words(_ wait: SlotWait) -> String {
+        let (them, hold) = wait.workers == 1 ? ("it", "holds") : ("they", "hold")
+        var ahead: [String] = []
+        if wait.ahead > 0 { ahead.append("at most \(counted(wait.ahead, "task")) of its session") }
+        if wait.moreUrgent > 0 { ahead.append("\(wait.moreUrgent) with a higher priority") }
+        let queue =
+            ahead.isEmpty
+            ? "it is the next one of its session" : "ahead of it are \(ahead.joined(separator: " and "))"
+        let sharing = wait.sessions > 1 ? "; \(wait.sessions) sessions take turns" : ""
+        return
+            "waits for a free slot: \(counted(wait.workers, "worker")) can run it, with "
+            + "\(counted(wait.slots, "slot")) in all, and \(hold) \(counted(wait.held, "task")), as many as "
+            + "\(them) may; \(queue)\(sharing)"
+    }
+
     /// No worker that takes tasks has what the task needs: says which ones are there.
     private func noWorkerWords(_ requirement: Requirement, workers: UInt32, draining: UInt32) -> String {
         let wanted = "waits for a worker with \(requirements.words(requirement))"
@@ -108,8 +117,11 @@ extension SchedulerLoop {
                 "\(wanted): \(workers == 1 ? "the only worker is" : "all \(workers) workers are") "
                 + "draining; start another"
         }
-        return "\(wanted), which none of \(counted(workers, "connected worker")) has; "
-            + remedy(requirement)
+        let none =
+            workers == 1
+            ? "which the only connected worker does not have"
+            : "which none of the \(workers) connected workers has"
+        return "\(wanted), \(none); \(remedy(requirement))"
     }
 
     private func endedWords(_ task: TaskSummary) -> String {
@@ -175,8 +187,14 @@ extension SchedulerLoop {
     private func seconds(until: Instant) -> String { words(until - now) }
 
     func words(_ interval: Interval) -> String {
-        let milliseconds = max(0, interval.nanoseconds / 1_000_000)
-        return milliseconds < 10_000 ? "\(milliseconds) ms" : "\(milliseconds / 1_000) s"
+        let milliseconds = UInt64(max(0, interval.nanoseconds / 1_000_000))
+        switch milliseconds {
+        case ..<1_000: return "\(milliseconds) ms"
+        case ..<10_000: return "\(decimal(thousandths: milliseconds / 100 * 100)) s"
+        case ..<120_000: return "\(milliseconds / 1_000) s"
+        case ..<7_200_000: return "\(milliseconds / 60_000) min"
+        default: return "\(milliseconds / 3_600_000) h"
+        }
     }
 
     func counted(_ count: UInt32, _ what: String) -> String {

@@ -19,13 +19,18 @@ extension SchedulerLoop {
             return "\(wanted), and none that is expected has it; ask for less, or announce one that has it "
                 + "with --expect"
         }
-        let workers = counted(UInt32(peers.workerCount), "connected worker")
         let expected = configuration.expected.isEmpty ? "" : ", nor one that is expected,"
         let grace = configuration.unservableGrace ?? .zero
-        let missing =
-            grace == .zero
-            ? "none of \(workers)\(expected) has it"
-            : "for \(words(grace)) none of \(workers)\(expected) had it"
+        let since = grace == .zero ? "" : "for \(words(grace)) "
+        let have = grace == .zero ? "has" : "had"
+        let missing: String
+        if peers.workerCount > 1 {
+            missing = "\(since)none of the \(peers.workerCount) connected workers\(expected) \(have) it"
+        } else if expected.isEmpty {
+            missing = "\(since)the only connected worker \(grace == .zero ? "does" : "did") not have it"
+        } else {
+            missing = "\(since)neither the only connected worker nor one that is expected \(have) it"
+        }
         return "\(wanted), and \(missing); \(remedy(requirements[requirement]))"
     }
 
@@ -33,7 +38,8 @@ extension SchedulerLoop {
     func remedy(_ requirement: Requirement) -> String {
         switch requirement {
         case .pickle, .anyPython:
-            return "they have \(pythonsPresent()): run the client with one of these, or start a worker with "
+            let have = peers.workerCount == 1 ? "it has" : "they have"
+            return "\(have) \(pythonsPresent()): run the client with one of these, or start a worker with "
                 + "--python"
         case .swift(let function):
             return "\(registered(near: function)); check the name, or start a worker with "

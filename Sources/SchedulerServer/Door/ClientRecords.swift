@@ -90,7 +90,7 @@ extension SchedulerLoop {
             let base = try self.requirement(function, codec: arguments.codec)
             requirement = try refine(base, asked.wishes, options: options, of: client)
         } catch {
-            try refuse(submission.sequence, error, of: client)
+            try refuse(submission.sequence, error, named: functions.name(function), of: client)
             return
         }
         sequences.removeAll(keepingCapacity: true)
@@ -123,14 +123,30 @@ extension SchedulerLoop {
         case .duplicate:
             break
         case .refused(let refusal):
-            let why =
-                refusal == .unservable
-                ? SubmitRefusal(reason: .unservable, message: unservableWords(requirement))
-                : SubmitRefusal(refusal, taskID(submission.sequence, client))
-            sendRefusal(submission.sequence, why, to: client)
+            sendRefusal(
+                submission.sequence, why(refusal, requirement, submission.sequence, client),
+                named: displayName(options, function, of: client), to: client)
         case .malformed(let misnumbering):
             throw WireError(misnumbering, submission.sequence)
         }
+    }
+
+    private func why(
+        _ refusal: Admission.Refusal, _ requirement: RequirementID, _ sequence: UInt64, _ client: ClientPeer
+    ) -> SubmitRefusal {
+        if case .unservable = refusal {
+            return SubmitRefusal(reason: .unservable, message: unservableWords(requirement))
+        }
+        if case .unknownDependency(let dependency) = refusal, let cause = client.refused[dependency] {
+            let among =
+                taskID(dependency, client) == cause.task
+                ? "" : " by way of task \(taskID(dependency, client))"
+            return SubmitRefusal(
+                reason: .dependencyFailed,
+                message: "it depends\(among) on \(cause.name), which \(cause.how): \(cause.words)",
+                cause: cause)
+        }
+        return SubmitRefusal(refusal, taskID(sequence, client))
     }
 
     private func taskID(_ sequence: UInt64, _ client: ClientPeer) -> TaskID {
@@ -184,10 +200,10 @@ extension SchedulerLoop {
 
     /// Uses the sequence up and tells the client why.
     private mutating func refuse(
-        _ sequence: UInt64, _ refusal: SubmitRefusal, of client: ClientPeer
+        _ sequence: UInt64, _ refusal: SubmitRefusal, named name: String, of client: ClientPeer
     ) throws(WireError) {
         switch core.refuse(client.slot, sequence: sequence) {
-        case nil: sendRefusal(sequence, refusal, to: client)
+        case nil: sendRefusal(sequence, refusal, named: name, to: client)
         case .duplicate, .admitted, .refused: break
         case .malformed(let misnumbering): throw WireError(misnumbering, sequence)
         }
@@ -219,10 +235,13 @@ extension WireError {
 struct SubmitRefusal: Error, Hashable, Sendable {
     let reason: OutcomeReason
     let message: String
+    /// What it depends on was refused itself, for this reason.
+    var cause: FirstCause?
 
-    init(reason: OutcomeReason, message: String) {
+    init(reason: OutcomeReason, message: String, cause: FirstCause? = nil) {
         self.reason = reason
         self.message = message
+        self.cause = cause
     }
 
     init(_ refusal: Admission.Refusal, _ task: TaskID) {

@@ -230,9 +230,10 @@ extension SchedulerLoop {
     }
 
     func metadata(_ about: PeerDescription) -> Logger.Metadata {
-        [
-            "session": "\(about.session)", "name": "\(about.name)", "host": "\(about.host)",
-            "pid": "\(about.processID)",
+        var told: Logger.Metadata = [
+            "session": "\(about.session)", "host": "\(about.host)", "pid": "\(about.processID)",
         ]
+        if !about.name.isEmpty { told["name"] = "\(about.name)" }
+        return told
     }
 }

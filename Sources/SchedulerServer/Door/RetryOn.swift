@@ -21,15 +21,10 @@ extension SchedulerLoop {
 
     /// The exception's class and its bases, as the executor summed it up; empty if it did not.
     private static func exceptionNames(of outcome: StoredRecord) -> [String] {
+        guard let summary = outcome.exceptionSummary() else { return [] }
         var names: [String] = []
-        outcome.forEachPart { part, bytes in
-            guard part.kind == .exceptionSummary, part.payload.codec == .neutral,
-                let summary = try? NeutralValue(decoding: bytes())
-            else { return }
-            if let name = summary["class"]?.string { names.append(name) }
-            guard case .array(let bases) = summary["bases"] else { return }
-            for base in bases { if let name = base.string { names.append(name) } }
-        }
+        if let name = summary["class"]?.string { names.append(name) }
+        if case .array(let bases) = summary["bases"] { names += bases.compactMap(\.string) }
         return names
     }
 }

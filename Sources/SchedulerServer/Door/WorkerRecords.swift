@@ -84,6 +84,7 @@ extension SchedulerLoop {
             let ran = Interval.microseconds(Int64(head.ranMicroseconds))
             let waited = Interval(nanoseconds: (now - submitted).nanoseconds - ran.nanoseconds)
             releaseArguments(of: task)
+            keepName(of: tasks[task])
             tasks.keep(
                 StoredRecord(record, of: frame), for: task, waitedMicroseconds: waited.wireMicroseconds)
             if hasOutput { keepOutput(of: head.attempt.task, record, frame) }

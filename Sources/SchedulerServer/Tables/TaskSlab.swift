@@ -33,9 +33,8 @@ struct MadeOutcome {
     var attempt: UInt32
     var worker: SessionID
     var detail: String
-    /// Of a task whose dependency failed: the failure with which it began. Dependants further down quote this
-    /// and not `detail`, so words do not grow with the length of a chain.
-    var firstCause: String?
+    /// Of a task whose dependency failed: the failure with which it began.
+    var firstCause: FirstCause?
 }
 
 /// What the server keeps beside one task of the core. A million of them may wait, so each byte counts.
