@@ -92,7 +92,8 @@ public final class Client: Sendable {
 
     private init(
         _ address: String, keys: String?, name: String, initializer: TaskInitializer?,
-        reconnectTimeout: Duration? = .seconds(60), lease askedLease: Duration? = nil, cluster: EmbeddedCluster?
+        reconnectTimeout: Duration? = .seconds(60), lease askedLease: Duration? = nil,
+        cluster: EmbeddedCluster?
     ) async throws {
         self.address = address
         self.name = name

@@ -38,8 +38,8 @@ package enum Action: Sendable, BitwiseCopyable {
     case forget(TaskSlot)
     /// Tell the worker that it need not hold the value of this task any longer.
     case dropValue(TaskSlot, on: WorkerSlot)
-    /// Remember that the task ran on this worker, or may have, when the worker died: it may be why. Then it is
-    /// placed again, or a `conclude` follows.
+    /// Remember that the task ran on this worker, or may have, when the worker died: it may be why. Then it
+    /// is placed again, or a `conclude` follows.
     case blame(TaskSlot, WorkerSlot)
     /// Tell the worker to stop and drop everything of the session, without reporting it.
     case forgetSession(WorkerSlot, SessionID)

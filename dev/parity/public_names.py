@@ -96,7 +96,7 @@ _MEMBER = re.compile(
     r"(?:nonisolated\(nonsending\) )?(?:@\w+ )?public (?:static |convenience |mutating |internal\(set\) )*"
     r"(?:(?:func|var|let|typealias) (\w+)|(init|subscript))"
 )
-_CASE = re.compile(r"case (\w.*)")
+_CASE = re.compile(r"(?:indirect )?case (\w.*)")
 #: Of protocols that the language itself asks for.
 _CONFORMANCES = re.compile(
     r"\.(description|errorDescription|encode|makeAsyncIterator|next|Element|Failure|Iterator)\b"

@@ -42,6 +42,12 @@ ROWS: dict[str, list[Row]] = {
         Row("name in listings", "Client(name)", "Client.name; Client.makeEmbedded(name)"),
         Row("control socket", "Client.control", "Client.control"),
         Row(
+            "how long a lost scheduler is looked for",
+            "Client(reconnect_timeout)",
+            "Client(reconnectTimeout)",
+        ),
+        Row("how long a silent client is waited for", "Client(lease)", "Client(lease)"),
+        Row(
             "where `isthmus` is",
             "",
             "Client.makeEmbedded(binary)",
@@ -222,7 +228,7 @@ ROWS: dict[str, list[Row]] = {
             "IsthmusError.invalidFunction; IsthmusError.invalidOptions",
             "Python: `TypeError`, `ValueError`",
         ),
-        Row("no connection", "ClusterError; SessionLost", "IsthmusError.connection"),
+        Row("no connection", "ClusterError; SessionLost*", "IsthmusError.connection"),
         Row(
             "client closed",
             "",
