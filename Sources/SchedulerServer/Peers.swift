@@ -24,7 +24,7 @@ struct PeerDescription {
     }
 }
 
-/// An initializer of a session: run once in each executor before its first task of the session.
+/// An initializer of a session: run once in each executor of its language before its first task there.
 struct SessionSetup {
     let function: FunctionKey
     let record: StoredRecord

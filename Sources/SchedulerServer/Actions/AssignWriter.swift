@@ -26,7 +26,7 @@ extension SchedulerLoop {
             sendAhead(to: worker)
         }
         introduce(entry.function, of: client, to: worker)
-        if function.kind == .python, !client.setups.isEmpty { setUp(client, on: worker) }
+        if !client.setups.isEmpty { setUp(client, function.kind, on: worker) }
 
         let link = worker.link
         let assignment = Assignment(
@@ -94,12 +94,13 @@ extension SchedulerLoop {
         link.endRecord()
     }
 
-    /// Sends the initializers of a session before its first task on the worker.
-    private mutating func setUp(_ client: ClientPeer, on worker: WorkerPeer) {
+    /// Sends the initializers of a session in one language before its first task in it on the worker.
+    private mutating func setUp(_ client: ClientPeer, _ kind: ExecutorKind, on worker: WorkerPeer) {
         for position in client.setups.indices {
-            if client.setups[position].sentTo.contains(worker.slot) { continue }
+            let setup = client.setups[position]
+            if functions[setup.function].kind != kind || setup.sentTo.contains(worker.slot) { continue }
             client.setups[position].sentTo.insert(worker.slot)
-            introduce(client.setups[position].function, of: client, to: worker)
+            introduce(setup.function, of: client, to: worker)
             worker.link.beginRecord(.workerSetup)
             worker.link.writer.uint64(client.about.session.rawValue)
             Self.passOn(client.setups[position].record, over: worker.link)
