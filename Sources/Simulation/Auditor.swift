@@ -34,6 +34,8 @@ final class Auditor {
         /// Workers that died while it ran there for certain, and while it may have.
         var deaths = 0
         var possibleDeaths = 0
+        /// Workers that were lost with it, in whatever way.
+        var departures = 0
         var runs = 0
         /// Executors that died with it, or may have been about to begin with it.
         var runsVanished = 0
@@ -218,7 +220,15 @@ final class Auditor {
         return nil
     }
 
-    func dropped(_ session: SessionID) { sessions[session]?.isDropped = true }
+    /// What of it was known to run is not known any more.
+    func dropped(_ id: SessionID) {
+        guard let session = sessions[id] else { return }
+        session.isDropped = true
+        for place in session.tasks.indices where session.tasks[place].startReported {
+            session.tasks[place].startReported = false
+            if let holder = session.tasks[place].holder, !holder.isGone { holder.started -= 1 }
+        }
+    }
 
     // MARK: Acceptance
 

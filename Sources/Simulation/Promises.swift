@@ -165,6 +165,7 @@ extension Auditor {
     private func settleLoss(_ task: inout Task) {
         guard let holder = task.holder, holder.isGone else { return }
         task.holder = nil
+        task.departures += 1
         guard holder.hasDied else {
             task.losses += 1
             return
@@ -209,7 +210,9 @@ extension Auditor {
                     complain(
                         "an attempt is blamed for the death of an executor that did not run it", attempt.task)
                 }
-            case (.lost, .workerLost): task.losses += 1
+            case (.lost, .workerLost):
+                task.losses += 1
+                task.departures += 1
             case _: break
             }
             task.due = end(after: report, task).map { ($0, attempt.number) }
@@ -276,7 +279,8 @@ extension Auditor {
         case (.cancelled, .dependencyFailed), (.exception, .dependencyFailed):
             break
         case (.lost, .notIdempotent):
-            if task.spec.isIdempotent || task.losses + task.possibleDeaths == 0 {
+            // It may have run also where as many as can were known to: one of them may have ended.
+            if task.spec.isIdempotent || task.departures == 0 {
                 complain("a task is lost for no reason", id)
             }
         case (.lost, .workerLost):
