@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import cluster_tasks as tasks
 import pytest
+from cluster_kit import RELEASE
 
 import isthmus
 
 if TYPE_CHECKING:
     from cluster_kit import Cluster
+
+SWIFT_FUNCTIONS = RELEASE / "TestFunctions"
 
 
 def expect_failure(client: isthmus.Client, words: str) -> str:
@@ -66,3 +69,24 @@ def test_a_slow_one_is_awaited_and_runs_once_in_each_executor(cluster: Cluster, 
     client = cluster.client(initializer=tasks.append_slowly, initargs=(str(trace), 1.0))
     assert [client.submit(tasks.double, n).result(60) for n in range(10)] == [2 * n for n in range(10)]
     assert trace.read_text() == "here\n"
+
+
+def test_one_in_swift_runs_before_swift_tasks_alone(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker("--swift", str(SWIFT_FUNCTIONS))
+    client = cluster.client(initializer=isthmus.swift("prepare"), initargs=("model",))
+    other = cluster.client()
+    assert client.submit(tasks.double, 1).result(60) == 2
+    assert client.submit(isthmus.swift("prepared")).result(60) == "model"
+    assert client.submit(tasks.double, 2).result(60) == 4
+    broken = cluster.client(initializer=isthmus.swift("prepare"), initargs=("",))
+    with pytest.raises(isthmus.InitializerFailed, match=r"prepare of the session .*nothing to prepare"):
+        broken.submit(isthmus.swift("prepared")).result(60)
+    assert other.submit(isthmus.swift("answer")).result(60) == 42
+
+
+def test_one_in_swift_takes_what_swift_reads(cluster: Cluster) -> None:
+    cluster.scheduler()
+    cluster.worker("--swift", str(SWIFT_FUNCTIONS))
+    with pytest.raises(TypeError, match="object has no neutral form"):
+        cluster.client(initializer=isthmus.swift("prepare"), initargs=(object(),))

@@ -264,11 +264,7 @@ class Submitter:
         """A call of a registered Swift function; `chunked`: a call for each row of `args`, the columns."""
         from isthmus_bridge import neutral
 
-        key = ("swift", function.name, chunked)
-        number = self._by_name.get(key)
-        if number is None:
-            named = {"name": function.name, "chunks": True} if chunked else function.name
-            number = self._outbox.define_once(key, wire.KIND_SWIFT, wire.NEUTRAL, neutral.pack(named))
+        number = self._swift_number(function, chunked)
         try:
             packed = neutral_arguments(self._engine, (args,) if chunked else args, kwargs)
         except neutral.NeutralError as error:
@@ -276,6 +272,16 @@ class Submitter:
             return self.failed(wrapped(error, message), late)
         payload = wire.Payload(wire.NEUTRAL, packed.data, ())
         return self.add(number, options, wire.KIND_SWIFT, payload, packed.dependencies, late)
+
+    def _swift_number(self, function: SwiftFunction, chunked: bool = False) -> int:
+        from isthmus_bridge import neutral
+
+        key = ("swift", function.name, chunked)
+        number = self._by_name.get(key)
+        if number is None:
+            named = {"name": function.name, "chunks": True} if chunked else function.name
+            number = self._outbox.define_once(key, wire.KIND_SWIFT, wire.NEUTRAL, neutral.pack(named))
+        return number
 
     def define_value(self, value: Any) -> int:
         """Give a callable a number of its own, with the values that it holds at this moment."""
@@ -357,10 +363,21 @@ class Submitter:
         return self._outbox.options(options)
 
     def set_up(self, initializer: Callable[..., object], initargs: tuple[Any, ...]) -> None:
-        """Have each executor call `initializer(*initargs)` before its first task of this session."""
-        number = self.define_value(initializer)
-        packed = pack(self._engine, (initargs, {}))
-        payload, attachments = wire.payload(wire.PICKLE, packed.data, packed.buffers)
+        """Have each executor of its language call `initializer(*initargs)` before its first task here.
+
+        Raises:
+            TypeError: an argument of a Swift function has no form in Swift, or is a future.
+        """
+        if isinstance(initializer, SwiftFunction):
+            number = self._swift_number(initializer)
+            given = neutral_arguments(self._engine, initargs, {})
+            if given.dependencies:
+                raise TypeError("an initializer runs before all tasks and takes no future as an argument")
+            payload, attachments = wire.payload(wire.NEUTRAL, given.data, ())
+        else:
+            number = self.define_value(initializer)
+            packed = pack(self._engine, (initargs, {}))
+            payload, attachments = wire.payload(wire.PICKLE, packed.data, packed.buffers)
         with self._gate:
             self._outbox.add(wire.setup(number, payload, len(attachments)), attachments)
 

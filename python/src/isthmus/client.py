@@ -115,8 +115,9 @@ class Client(Calls, Executor):  # type: ignore[misc]
         keys: for tcp, the file `client.key` that `isthmus keys` made.
         python: the interpreter of the embedded cluster's tasks. Default: the one that runs this.
         swift: an executable whose registered functions the embedded cluster serves.
-        initializer: called once in each executor before its first task of this client. If it raises,
-            every task of this client fails with `InitializerFailed`.
+        initializer: called once in each executor of its language before its first task of this client: a
+            Python callable, or `swift("name")`. If it raises, every task of this client fails with
+            `InitializerFailed`.
         initargs: its arguments.
         name: shown in the cluster's listings.
         forward_output: print here what tasks print, when they end, each line with its task's name in front.
