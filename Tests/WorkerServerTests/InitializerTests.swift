@@ -23,7 +23,8 @@ import WorkerServer
     @Test func oneThatCrashes() async throws {
         let harness = try Harness(slots: 1)
         try await harness.joined()
-        harness.setup(function: 0, "exit")
+        harness.define(2)
+        harness.setup(function: 2, "exit")
         for sequence in UInt64(1)...20 { harness.assign(sequence, "x", function: 0) }
         harness.assign(21, "fine", session: Self.other)
         try await expectFailure(
@@ -41,7 +42,8 @@ import WorkerServer
     @Test func oneThatHangs() async throws {
         let harness = try Harness(slots: 1) { $0.initializerTimeout = .milliseconds(200) }
         try await harness.joined()
-        harness.setup(function: 0, "hang")
+        harness.define(2)
+        harness.setup(function: 2, "hang")
         harness.assign(1, "x", function: 0)
         harness.assign(2, "fine", session: Self.other)
         try await expectFailure(harness, of: 1...1, words: "not ended after 0.2 seconds")
@@ -64,7 +66,8 @@ import WorkerServer
     @Test func oneThatIsForgottenBreaksNothingLater() async throws {
         let harness = try Harness(slots: 1)
         try await harness.joined()
-        harness.setup(function: 0, "exit")
+        harness.define(2)
+        harness.setup(function: 2, "exit")
         harness.assign(1, "x", function: 0)
         try await expectFailure(harness, of: 1...1, words: "code 9")
         harness.forget()
