@@ -27,6 +27,7 @@ from isthmus_bridge.chunks import run_chunk
 from . import _limits as limits
 from ._chunks import element_error
 from ._task import TaskFunction
+from ._waiting import is_interactive
 from .errors import ExecutorCrashed
 from .future import Future
 from .options import SwiftFunction, TaskOptions
@@ -162,8 +163,8 @@ class Feed:
         engine.feeds.add(self)
         try:
             self._fill()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self.close(running=_means_the_work(error))
             raise
 
     def __iter__(self) -> Iterator[list[Any]]:
@@ -308,11 +309,11 @@ class Feed:
         self._pending.extendleft(reversed(halves))
         return True
 
-    def _cancel(self) -> None:
+    def _cancel(self, running: bool = False) -> None:
         pending, self._pending = self._pending, deque()
         self._running.clear()
         for chunk in pending:
-            chunk.future.cancel()
+            chunk.future.cancel(running=running)
 
     def drop(self) -> None:
         """Nobody holds the iterator any more. If nobody ever used it, the calls are still made."""
@@ -376,13 +377,16 @@ class Feed:
         """In a child process: whoever held the lock is not here."""
         self._lock = threading.RLock()
 
-    def close(self) -> None:
-        """Give up what was not taken. Never waits: who reads an iterable now finds out after it."""
+    def close(self, *, running: bool = False) -> None:
+        """Give up what was not taken; with `running`, stop what runs, too.
+
+        Never waits: who reads an iterable now finds out after it.
+        """
         if self._closed:
             return
         self._closed = True
         self._exhausted()
-        self._cancel()
+        self._cancel(running)
         self._forget()
 
     def _forget(self) -> None:
@@ -466,5 +470,14 @@ def _elements(holder: _Holder) -> Iterator[Any]:
             values.reverse()
             while values:
                 yield values.pop()
+    except KeyboardInterrupt as error:
+        # Nobody can ask this iterator any more.
+        feed.close(running=_means_the_work(error))
+        raise
     finally:
         feed.close()
+
+
+def _means_the_work(error: BaseException) -> bool:
+    """Whether the user wants no part of the map any more, not even what runs."""
+    return isinstance(error, KeyboardInterrupt) and is_interactive()

@@ -25,6 +25,7 @@ from . import _outcomes as outcomes
 from . import _pickling as pickling
 from . import _wire as wire
 from ._limits import INLINE_BYTES_MAX
+from ._waiting import is_interactive
 
 if TYPE_CHECKING:
     from ._engine import Engine
@@ -159,6 +160,9 @@ class Future(_BaseFuture[T]):
 
         Raises the exception of the task as it was raised there (with the remote traceback as its cause),
         `CancelledError`, `TimeoutError`, or one of `isthmus.errors`.
+
+        An interrupt of this wait in a notebook or at a prompt cancels the task, also if it runs; in a script
+        it leaves it as it is.
         """
         stage = self._stage
         if stage == NOTHING or stage == LEFT:
@@ -178,7 +182,11 @@ class Future(_BaseFuture[T]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that `result` would raise, or None; waits for at most `timeout` seconds."""
         if self._stage == NOTHING:
-            self._wait(timeout)
+            try:
+                self._wait(timeout)
+            except KeyboardInterrupt:
+                self._interrupted()
+                raise
         stage = self._stage
         if stage == PICKLED or stage == RAW:
             stage = self._load()
@@ -300,9 +308,13 @@ class Future(_BaseFuture[T]):
         """Wait for the outcome, and for its value."""
         engine = self._engine
         deadline = None if timeout is None else time.monotonic() + timeout
-        engine.ask(self)
-        if self._stage == NOTHING:
-            self._wait(timeout)
+        try:
+            engine.ask(self)
+            if self._stage == NOTHING:
+                self._wait(timeout)
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise
         if self._stage != LEFT:
             return
         engine.ask(self)
@@ -311,6 +323,11 @@ class Future(_BaseFuture[T]):
             raise FutureTimeoutError(
                 f"the value of task {self.task_id} did not come within {timeout} seconds"
             )
+
+    def _interrupted(self) -> None:
+        """Ctrl-C or the stop button ended a wait for this: in an interactive session it means the task."""
+        if is_interactive():
+            self.cancel(running=True)
 
     def _wait(self, timeout: float | None) -> None:
         if not self._engine.wait_for(self, timeout):
