@@ -381,7 +381,13 @@ class Link:
         """End every task with what is known of it."""
         sent, accepted = self.outbox.tasks_sent, self.accepted
         count = len(self.table)
-        advice = f"{count} tasks had not ended here and are lost. Make a new Client and submit them again."
+        advice = "Make a new Client."
+        if count == 1:
+            advice = "1 task had not ended here and is lost. Make a new Client and submit it again."
+        elif count:
+            advice = (
+                f"{count} tasks had not ended here and are lost. Make a new Client and submit them again."
+            )
 
         def of(future: Future[Any]) -> SessionLost:
             known, may_have_run = _NOT_SENT

@@ -52,10 +52,10 @@ class Outage:
             self._later(
                 partial(
                     _logger.warning,
-                    "no connection to the scheduler at %s%s; %d tasks are unfinished; %s",
+                    "no connection to the scheduler at %s%s; %s unfinished; %s",
                     address,
                     f" ({trouble})" if trouble else "",
-                    unfinished,
+                    "1 task is" if unfinished == 1 else f"{unfinished} tasks are",
                     "trying for ever"
                     if self.timeout is None
                     else f"trying for {self.timeout:g} s (reconnect_timeout)",
