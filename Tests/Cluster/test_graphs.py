@@ -70,7 +70,7 @@ def test_the_first_cause_arrives_with_type_message_and_traceback(cluster: Cluste
         assert type(failure.value.__cause__) is kind
         assert words in str(failure.value.__cause__)
         assert words in str(failure.value)
-    assert "(too slow) failed: " in str(client.submit(tasks.double, late).exception(30))
+    assert "(too slow), which it depends on, failed: " in str(client.submit(tasks.double, late).exception(30))
 
 
 def test_explain_and_output_tell_which_exception_it_was(cluster: Cluster) -> None:

@@ -71,7 +71,7 @@ def test_a_result_that_cannot_be_pickled_is_an_error_of_its_task(cluster: Cluste
     future = cluster.client().submit(tasks.make_unpicklable)
     with pytest.raises(TypeError, match="refuses to be pickled") as caught:
         future.result(60)
-    assert "make_unpicklable returned cluster_tasks.RefusesPickle" in str(caught.value.__cause__)
+    assert "make_unpicklable returned cluster_tasks.RefusesPickle" in str(caught.value)
     assert future.outcome.reason == "notSerializable"
 
 
