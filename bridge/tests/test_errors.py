@@ -196,6 +196,21 @@ def test_what_cannot_be_rebuilt_is_text() -> None:
     assert "in raised" in failure.traceback
 
 
+class LeavingError(Exception):
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+    def __str__(self) -> str:
+        return sys.exit(4)
+
+
+def test_a_class_whose_methods_leave_the_program_is_text() -> None:
+    failure = describe(raised(LeavingError()))
+    assert failure.pickled is None
+    assert failure.class_name.endswith("LeavingError")
+    assert failure.message == "<no message: its str() raised SystemExit>"
+
+
 def test_a_class_that_only_the_sender_has() -> None:
     class LocalError(TwoArgumentsError):
         pass

@@ -14,6 +14,10 @@ from isthmus_bridge.pickling import dump_by_value
 __all__ = ["Failure", "describe", "exception_name"]
 
 
+_RAISED_BY_CLASSES = (Exception, SystemExit, GeneratorExit)
+"""What methods of an exception's class may raise while it is described. A request to stop passes."""
+
+
 class Failure(NamedTuple):
     """An exception of a task, in forms that survive the journey."""
 
@@ -53,7 +57,7 @@ def describe(error: BaseException) -> Failure:
 def _message(error: BaseException) -> str:
     try:
         return _cut(str(error))
-    except Exception as problem:
+    except _RAISED_BY_CLASSES as problem:
         return f"<no message: its str() raised {exception_name(problem)}>"
 
 
@@ -62,7 +66,7 @@ def _traceback(error: BaseException) -> str:
         told = traceback.TracebackException.from_exception(error, limit=TRACEBACK_FRAMES_MAX)
         _cut_own_frames(told)
         return _cut("".join(told.format()))
-    except Exception as problem:
+    except _RAISED_BY_CLASSES as problem:
         return f"{exception_name(error)}: <no traceback: formatting it raised {exception_name(problem)}>\n"
 
 
@@ -104,10 +108,10 @@ def _pickled(error: BaseException) -> bytes | None:
             plain = data
             if not rebuilding.is_needed(error, restored):
                 return data
-    except Exception:
+    except _RAISED_BY_CLASSES:
         pass
     try:
         data = rebuilding.dump(error)
         return data if type(pickle.loads(data)) is type(error) else plain
-    except Exception:
+    except _RAISED_BY_CLASSES:
         return plain
