@@ -27,8 +27,8 @@ enum Installation {
         candidates += path.split(separator: ":").map { "\($0)/isthmus" }
         if let found = candidates.first(where: { isExecutable($0) }) { return found }
         throw .connection(
-            "the isthmus executable is not found beside this one, in a .build/release above it, in the active "
-                + "virtual environment, or on the PATH: build it (swift build -c release --product isthmus) "
-                + "and set ISTHMUS_BINARY to it")
+            "the isthmus executable is not found beside this one, in a .build/release above it, in the "
+                + "active virtual environment, or on the PATH: build it (swift build -c release --product "
+                + "isthmus) and set ISTHMUS_BINARY to it")
     }
 }
