@@ -148,6 +148,22 @@ def test_a_scheduler_that_does_not_come_back_ends_the_futures(
     cluster.expected_dead.add("worker")
 
 
+def test_a_scheduler_that_is_stopped_in_order_says_so(cluster: Cluster) -> None:
+    scheduler = cluster.scheduler()
+    cluster.worker()
+    client = cluster.client()
+    running = client.submit(tasks.sleep_then, 60, 1)
+    eventually(running.running, "it runs")
+    cluster.expected_dead |= {"scheduler", "worker"}
+    scheduler.terminate()
+    error = running.exception(30)
+    assert isinstance(error, isthmus.SessionLost)
+    assert (error.code, error.may_have_run) == ("closed", True)
+    assert "was stopped" in str(error)
+    assert "a worker had begun with it" in str(error)
+    assert "1 task had not ended here and is lost" in str(error)
+
+
 def unsent_task(client: isthmus.Client) -> isthmus.Future[Any] | None:
     """A task that was submitted when the connection was gone already."""
     if client._engine.link._session.phase == "established":

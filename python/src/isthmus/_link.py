@@ -402,6 +402,14 @@ class Link:
         error = SessionLost(f"{what}. {advice}", code)
         self.fail(error, of)
 
+    def _ended(self, why: str) -> None:
+        if why == "forgotten":
+            self._forgotten()
+        elif why == "closed":
+            self._lose(f"the scheduler at {self.channel.address} was stopped", "closed")
+        else:
+            self.fail(ClusterError(f"the session with {self.channel.address} has ended: {why}"))
+
     def _act(self) -> None:
         """Carry out what the session says, in order."""
         session, channel = self._session, self.channel
@@ -428,10 +436,8 @@ class Link:
             elif name == "established":
                 self.welcomed = True
                 self.outage.over(channel.address)
-            elif name == "ended" and value == "forgotten" and not self._closing:
-                self._forgotten()
             elif name == "ended" and not self._closing:
-                self.fail(ClusterError(f"the session with {channel.address} has ended: {value}"))
+                self._ended(value)
 
     def _greeting(self) -> bytes:
         session, count = self._session, self._hello_count
