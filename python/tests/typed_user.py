@@ -6,6 +6,7 @@ They must accept all of it, but for the lines that end with `# wrong`.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Iterator
 
 import isthmus
@@ -82,6 +83,8 @@ def collections(client: Client) -> None:
     names = dict.fromkeys(futures, "some")
     for future in as_completed(futures, timeout=10):
         print(names[future], future.result() + 1, future.task_id)
+    for plain in concurrent.futures.as_completed(futures):
+        print(plain.result() + 1)
     done, rest = wait(futures, return_when=isthmus.FIRST_COMPLETED)
     print([future.result() + 1 for future in done], len(rest))
     sums: Iterator[int] = client.map(add, range(3), range(3), timeout=5, chunksize=2)

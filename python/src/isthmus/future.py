@@ -111,13 +111,19 @@ class Future(_BaseFuture[T]):
                     sync = self._sync = Synchronisation()
         return sync
 
-    @property
-    def _condition(self) -> threading.Condition:  # type: ignore[override]
-        return self._synchronisation().condition
+    if TYPE_CHECKING:
+        # For type checkers attributes, as `concurrent.futures.as_completed` wants them.
+        _condition: threading.Condition
+        _waiters: list[Any]
+    else:
 
-    @property
-    def _waiters(self) -> list[Any]:  # type: ignore[override]
-        return self._synchronisation().waiters
+        @property
+        def _condition(self) -> threading.Condition:
+            return self._synchronisation().condition
+
+        @property
+        def _waiters(self) -> list[Any]:
+            return self._synchronisation().waiters
 
     @property
     def _done_callbacks(self) -> list[Callable[[Any], object]]:
