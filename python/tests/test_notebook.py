@@ -55,7 +55,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     with made.client.setup_kernel():
         made.run("import isthmus, os, time\nclient = isthmus.Client(slots=2)")
         yield made
-        made.run("client.shutdown(cancel_futures=True)")
+        made.run("client.cancel_all(running=True)\nclient.shutdown()")
 
 
 def test_a_cell_that_is_run_again_counts_from_then_on(notebook: Notebook) -> None:
@@ -95,8 +95,9 @@ def test_a_cell_that_submits_more_than_fits_waits_as_a_script_does(notebook: Not
 def pressed(notebook: Notebook, cell: str, folder: Path) -> None:
     """Press stop when the task runs that `cell` waits for; returns when the task has been stopped."""
     folder.mkdir()
-    begun, left = folder / "begun", folder / "left"
+    begun, waits, left = folder / "begun", folder / "waits", folder / "left"
     notebook.run(
+        f"def wait_begins(): open({str(waits)!r}, 'w').close()\n"
         f"def work(*_):\n"
         f"    open({str(begun)!r}, 'w').close()\n"
         f"    try:\n"
@@ -106,7 +107,7 @@ def pressed(notebook: Notebook, cell: str, folder: Path) -> None:
     )
 
     def press() -> None:
-        eventually(begun.exists, "the task runs")
+        eventually(lambda: begun.exists() and waits.exists(), "the task runs, and is waited for")
         notebook.interrupt()
 
     presser = threading.Thread(target=press)
@@ -120,10 +121,16 @@ def pressed(notebook: Notebook, cell: str, folder: Path) -> None:
 
 
 def test_the_stop_button_ends_the_task_that_a_cell_waits_for(notebook: Notebook, tmp_path: Path) -> None:
-    pressed(notebook, "client.submit(work).result()", tmp_path / "result")
-    pressed(notebook, "client.submit(work).exception()", tmp_path / "exception")
-    pressed(notebook, "list(client.map(work, range(1)))", tmp_path / "map")
-    pressed(notebook, "for _ in client.options(retries=1).map(work, range(5)): pass", tmp_path / "each")
+    pressed(notebook, "future = client.submit(work); wait_begins(); future.result()", tmp_path / "result")
+    pressed(
+        notebook, "future = client.submit(work); wait_begins(); future.exception()", tmp_path / "exception"
+    )
+    pressed(notebook, "results = client.map(work, range(1)); wait_begins(); list(results)", tmp_path / "map")
+    pressed(
+        notebook,
+        "results = client.options(retries=1).map(work, range(5)); wait_begins(); list(results)",
+        tmp_path / "each",
+    )
 
 
 def test_client_and_future_are_shown_as_html(notebook: Notebook) -> None:
