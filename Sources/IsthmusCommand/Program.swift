@@ -18,6 +18,9 @@ enum Program {
         } catch let failure as CommandFailure {
             StandardStream.error.write("isthmus: \(failure.message)\n")
             exit(failure.code.rawValue)
+        } catch let error as PosixError where error.code == EPIPE {
+            // Whoever read has what they wanted and is gone, as behind `| head`.
+            exit(CommandFailure.Code.failure.rawValue)
         } catch {
             finish(with: error)
         }

@@ -45,8 +45,11 @@ package enum StandardStream: Int32, Sendable {
 
     /// Writes all of it until the deadline, or throws: for what somebody waits for.
     package func write(_ text: String, until deadline: Instant) throws(PosixError) {
+        try write(Array(text.utf8), until: deadline)
+    }
+
+    package func write(_ bytes: [UInt8], until deadline: Instant) throws(PosixError) {
         guard !Self.missing.contains(self) else { throw PosixError("write to \(self)", code: EBADF) }
-        let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
             // A blocking write into a full pipe would never come back.

@@ -71,6 +71,7 @@ def test_the_version_and_completions_are_options(cluster: Cluster) -> None:
         ("--swift", "/bin/true", "`TaskRegistry`"),
         ("--memory-max", "-1", "'-1' is invalid"),
         ("--slots", "-1", "at least 1"),
+        ("--slots", "1000000", "at most 1024"),
     ],
 )
 def test_a_wrong_choice_for_a_worker_is_told_in_a_line(
@@ -107,6 +108,27 @@ def test_watching_shows_again_until_it_is_interrupted(cluster: Cluster) -> None:
     assert [line.split()[0] if line.strip() else "" for line in lines[:3]] == ["TASK", future.task_id, ""]
     assert lines[3].startswith("TASK")
     assert "seen" in lines[4]
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("nodes", "--json"), ("tasks",)])
+def test_what_cannot_be_written_is_an_error(cluster: Cluster, arguments: tuple[str, ...]) -> None:
+    cluster.scheduler()
+    command = [str(BINARY), *arguments, "--control", str(cluster.directory)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, b"No space left" in done.stderr) == (1, True)
+
+
+def test_watching_ends_with_its_reader(cluster: Cluster) -> None:
+    cluster.scheduler()
+    command = [str(BINARY), "tasks", "--watch", "--control", str(cluster.directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=30) == 1
+        assert process.stderr.read() == b""
 
 
 def test_a_drain_leaves_a_line_in_the_log_of_the_worker(cluster: Cluster) -> None:

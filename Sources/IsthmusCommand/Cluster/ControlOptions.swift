@@ -99,6 +99,12 @@ struct ControlOptions: ParsableArguments {
         if error.code == .deadlineExceeded {
             return CommandFailure("the scheduler at \(place) did not answer in time; try again")
         }
+        // Only the transport's words tell this from a scheduler that is not there.
+        if error.code == .unavailable, let cause = error.cause, "\(cause)".contains("CERTIFICATE_VERIFY") {
+            return CommandFailure(
+                "the certificate of \(place) is not trusted: give --authority FILE or "
+                    + "ISTHMUS_CONTROL_AUTHORITY, a PEM file of certificates to trust")
+        }
         // The transport reports a connection that cannot be made in its own words, with the reason as cause.
         if error.code == .unavailable, let cause = error.cause, !(cause is RPCError) {
             return CommandFailure(

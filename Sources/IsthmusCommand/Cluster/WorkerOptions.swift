@@ -56,7 +56,10 @@ struct WorkerOptions: ParsableArguments {
     var giveUpAfter: Grace?
 
     func validate() throws {
-        if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+        if let slots, !(1...Limits.slotsPerWorkerMax).contains(slots) {
+            throw ValidationError(
+                "--slots must be at least 1" + (slots < 1 ? "" : " and at most \(Limits.slotsPerWorkerMax)"))
+        }
         if let initializerTimeout, !(initializerTimeout > 0 && initializerTimeout < 1e9) {
             throw ValidationError("--initializer-timeout must be more than 0 seconds")
         }

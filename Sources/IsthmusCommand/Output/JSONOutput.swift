@@ -1,10 +1,9 @@
 internal import FoundationEssentials
-internal import Posix
 
 /// What `--json` prints: names in snake_case as in the control API, times in microseconds, every field.
 enum JSONOutput {
     static func show(_ value: some Encodable) throws {
-        StandardStream.output.write(try text(value, on: .many) + "\n")
+        try Screen.show(text(value, on: .many) + "\n")
     }
 
     enum Lines { case one, many }

@@ -1,5 +1,3 @@
-internal import Posix
-
 /// Aligned columns for a person to read.
 struct Table {
     struct Column {
@@ -36,5 +34,5 @@ struct Table {
         }
     }
 
-    func show() { StandardStream.output.write(lines.joined(separator: "\n") + "\n") }
+    func show() throws { try Screen.show(lines.joined(separator: "\n") + "\n") }
 }

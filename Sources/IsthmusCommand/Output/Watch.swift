@@ -11,7 +11,7 @@ struct WatchOptions: ParsableArguments {
         try await show()
         while watch {
             try await Task.sleep(for: .seconds(1))
-            StandardStream.output.write(StandardStream.output.isTerminal ? Self.clear : "\n")
+            try Screen.show(StandardStream.output.isTerminal ? Self.clear : "\n")
             try await show()
         }
     }

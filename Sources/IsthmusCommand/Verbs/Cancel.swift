@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import ControlAPI
-internal import Posix
 internal import SwiftProtobuf
 
 /// `isthmus cancel TASK`
@@ -19,7 +18,7 @@ struct Cancel: AsyncParsableCommand {
             ).cancelled
         }
         if json { return try JSONOutput.show(CancelReport(task: task, cancelled: cancelled)) }
-        StandardStream.output.write(
+        try Screen.show(
             cancelled
                 ? "task \(task) is being cancelled\n" : "task \(task) had ended before; nothing changed\n")
     }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import ControlAPI
-internal import Posix
 internal import SwiftProtobuf
 
 /// `isthmus drain NODE`
@@ -21,7 +20,7 @@ struct Drain: AsyncParsableCommand {
             ).id
         }
         if json { return try JSONOutput.show(DrainReport(id: id)) }
-        StandardStream.output.write("worker \(id) finishes what it runs, then leaves\n")
+        try Screen.show("worker \(id) finishes what it runs, then leaves\n")
     }
 }
 

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import ControlAPI
-internal import Posix
 internal import SwiftProtobuf
 
 /// `isthmus explain TASK`
@@ -23,7 +22,7 @@ struct Explain: AsyncParsableCommand {
         let name = summary.name.isEmpty ? "" : " (\(summary.name))"
         var lines = ["Task \(summary.task)\(name) \(explanation.summary)"]
         lines += explanation.details.map { "  \($0)" }
-        StandardStream.output.write(lines.map { Words.harmless($0) + "\n" }.joined())
+        try Screen.show(lines.map { Words.harmless($0) + "\n" }.joined())
     }
 }
 

@@ -22,7 +22,7 @@ struct Keys: ParsableCommand {
         } catch {
             throw CommandFailure("\(error)")
         }
-        StandardStream.output.write(
+        try Screen.show(
             """
             Wrote keys to \(folder).
               scheduler  isthmus scheduler --listen tcp://HOST:PORT --keys \(folder)

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import ControlAPI
-internal import Posix
 
 /// `isthmus nodes`
 struct Nodes: AsyncParsableCommand {
@@ -22,16 +21,16 @@ struct Nodes: AsyncParsableCommand {
             return try JSONOutput.show(
                 NodesReport(nodes: workers.map(WorkerReport.init), clients: clients.map(ClientReport.init)))
         }
-        show(workers: workers)
+        try show(workers: workers)
         if !clients.isEmpty {
-            StandardStream.output.write("\n")
-            show(clients: clients)
+            try Screen.show("\n")
+            try show(clients: clients)
         }
     }
 
-    private func show(workers: [Isthmus_Control_V1_Node]) {
+    private func show(workers: [Isthmus_Control_V1_Node]) throws {
         if workers.isEmpty {
-            StandardStream.output.write(
+            try Screen.show(
                 "no worker is connected; start one with `isthmus worker --connect ADDRESS`\n")
             return
         }
@@ -50,10 +49,10 @@ struct Nodes: AsyncParsableCommand {
                 node.swiftFunctions.joined(separator: ","),
             ])
         }
-        table.show()
+        try table.show()
     }
 
-    private func show(clients: [Isthmus_Control_V1_Node]) {
+    private func show(clients: [Isthmus_Control_V1_Node]) throws {
         var table = Table([
             .text("CLIENT"), .text("NAME"), .text("STATE"), .text("HOST"), .number("PID"), .text("PYTHON"),
             .number("UNFINISHED TASKS"), .number("JOINED"),
@@ -64,7 +63,7 @@ struct Nodes: AsyncParsableCommand {
                 Words.duration(microseconds: node.connectedUs) + " ago",
             ])
         }
-        table.show()
+        try table.show()
     }
 
     private func state(_ node: Isthmus_Control_V1_Node) -> String {

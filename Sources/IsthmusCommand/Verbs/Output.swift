@@ -39,7 +39,7 @@ struct Output: AsyncParsableCommand {
                     }))
         }
         for part in parts {
-            (part.name == .stdout ? StandardStream.output : .error).write(part.content)
+            try Screen.show(part.content, on: part.name == .stdout ? .output : .error)
         }
         if parts.isEmpty {
             let reason =

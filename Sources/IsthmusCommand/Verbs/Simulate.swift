@@ -43,7 +43,7 @@ struct Simulate: ParsableCommand {
             let result = Simulator.run(options)
             guard campaign.add(result) else {
                 try writeTrace(options)
-                StandardStream.output.write(result.report(commit: commit) + "\n")
+                try Screen.show(result.report(commit: commit) + "\n")
                 throw CommandFailure("seed \(options.seed) breaks a promise")
             }
         }
@@ -63,7 +63,7 @@ struct Simulate: ParsableCommand {
         for (group, counts) in campaign.coverage.table {
             lines.append("\(group): " + counts.map { "\($0.name) \($0.count)" }.joined(separator: ", "))
         }
-        StandardStream.output.write(lines.joined(separator: "\n") + "\n")
+        try Screen.show(lines.joined(separator: "\n") + "\n")
         let missing = campaign.coverage.missing(faults)
         // One seed switches some things off; many are a campaign, which covers everything.
         if campaign.isLarge, !missing.isEmpty {

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import ControlAPI
-internal import Posix
 
 /// `isthmus status`
 struct Status: AsyncParsableCommand {
@@ -18,7 +17,7 @@ struct Status: AsyncParsableCommand {
             try await $0.calls.status(.init(), metadata: $0.metadata, options: $0.options)
         }
         if json { return try JSONOutput.show(StatusReport(status)) }
-        StandardStream.output.write(text(status))
+        try Screen.show(text(status))
     }
 
     private func kept(_ status: Isthmus_Control_V1_StatusResponse) -> UInt64 {
@@ -35,7 +34,7 @@ struct Status: AsyncParsableCommand {
             ("up for", "\(Words.duration(microseconds: status.uptimeUs)), pid \(status.pid)"),
             ("address", status.addresses.joined(separator: ", ")),
             ("workers", "\(status.workers) with \(Words.count(status.slots, "slot"))"),
-            ("in use", Words.resources(status.resources)),
+            ("in use", status.resources.isEmpty ? "-" : Words.resources(status.resources)),
             ("clients", "\(status.clients)"),
             (
                 "tasks now",

@@ -46,7 +46,7 @@ struct Tasks: AsyncParsableCommand {
             try await Self.pages(request, limit: limit, of: $0)
         }
         if json { return try JSONOutput.show(TasksReport(tasks: tasks.map(TaskReport.init), more: more)) }
-        show(tasks)
+        try show(tasks)
         if more {
             StandardStream.error.write("There are more than \(limit) tasks; see them with --limit.\n")
         }
@@ -68,9 +68,9 @@ struct Tasks: AsyncParsableCommand {
         return (Array(tasks.prefix(limit)), tasks.count > limit)
     }
 
-    private func show(_ tasks: [Isthmus_Control_V1_TaskSummary]) {
+    private func show(_ tasks: [Isthmus_Control_V1_TaskSummary]) throws {
         if tasks.isEmpty {
-            StandardStream.output.write("no task is known that fits\n")
+            try Screen.show("no task is known that fits\n")
             return
         }
         var table = Table([
@@ -85,7 +85,7 @@ struct Tasks: AsyncParsableCommand {
                 [task.status, task.reason].filter { !$0.isEmpty }.joined(separator: ": "),
             ])
         }
-        table.show()
+        try table.show()
     }
 }
 

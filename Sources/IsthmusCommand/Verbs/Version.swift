@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Posix
 internal import TaskModel
 
 /// `isthmus version`
@@ -10,7 +9,7 @@ struct Version: ParsableCommand {
 
     func run() throws {
         if json { return try JSONOutput.show(VersionReport(version: ProductVersion.text)) }
-        StandardStream.output.write("isthmus \(ProductVersion.text)\n")
+        try Screen.show("isthmus \(ProductVersion.text)\n")
     }
 }
 
