@@ -38,7 +38,8 @@ class SessionLost(SessionRefused, BrokenProcessPool):
     The scheduler could not be reached for `reconnect_timeout` (`code` is "unreachable"), it was stopped
     ("closed"), or it does not know the session any more: it was started anew, or heard nothing of this client
     for longer than the lease ("session"). As the exception of a future, it says what is known of the task;
-    `may_have_run` is False if the task has certainly not been started. This client is of no more use: make a new `Client`.
+    `may_have_run` is False if the task has certainly not been started. This client is of no more use: make a
+    new `Client`.
     """
 
     def __init__(
