@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,4 +109,8 @@ int cposix_epoll_wait(int descriptor, struct cposix_ready *ready, int capacity, 
         ready[index].readiness = events[index].events;
     }
     return count;
+}
+
+void cposix_trim_heap(void) {
+    malloc_trim(0);
 }

@@ -19,9 +19,13 @@ struct RecordInput: ~Copyable, Sendable {
     /// The attachment that is being filled, and how much of it is there.
     private var filling: Attachment?
     private var filled = 0
+    /// Bytes of attachments since the heap was trimmed.
+    private var untrimmed = 0
 
     /// One read. Takes whole records afterwards with `next`, until it answers nil.
     mutating func read(_ socket: ExecutorSocket, waiting: Bool) throws(PosixError) -> Transferred {
+        // Whoever may wait has time; and the values of the tasks before are freed.
+        if waiting { trimHeap() }
         if let filling, filling.missing == 0, start == end {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: filling.buffer[filled...])
             let read = try unsafe socket.read(into: rest, waiting: waiting)
@@ -32,6 +36,12 @@ struct RecordInput: ~Copyable, Sendable {
         let read = try socket.read(into: &buffer, at: end, waiting: waiting)
         if case .bytes(let count) = read { end += count }
         return read
+    }
+
+    private mutating func trimHeap() {
+        guard untrimmed > ExecutorLimits.untrimmedBytesMax else { return }
+        untrimmed = 0
+        Heap.trim()
     }
 
     private mutating func makeRoom() {
@@ -118,6 +128,7 @@ struct RecordInput: ~Copyable, Sendable {
         let attachment = Attachment(count: Int(count))
         filling = attachment
         filled = 0
+        untrimmed += Int(count)
         return attachment
     }
 

@@ -91,3 +91,17 @@ def test_a_value_that_can_not_be_had_any_more_is_an_error() -> None:
         client._engine._fail(isthmus.ClusterError("the cluster is gone"))
         with pytest.raises(isthmus.ClusterError, match=r"stayed with the scheduler.*the cluster is gone"):
             future.result(timeout=30)
+
+
+def with_another_end(value: bytes) -> bytes:
+    return value[:-1] + b"x"
+
+
+def test_the_heap_of_an_executor_has_no_holes_of_large_values() -> None:
+    # Of 20 MB: glibc takes larger ones from the system anew.
+    with Client(slots=1) as client:
+        future = client.submit(bytes, 20_000_000)
+        for _ in range(50):
+            future = client.submit(with_another_end, future)
+        assert client.submit(len, future).result() == 20_000_000
+        assert client.submit(resident_bytes).result() < 350 << 20

@@ -43,3 +43,6 @@ struct cposix_ready {
 // epoll_pwait2, or epoll_wait with the time rounded up where the kernel is older. A negative time waits
 // for ever. `capacity` is at most 64.
 int cposix_epoll_wait(int descriptor, struct cposix_ready *ready, int capacity, int64_t nanoseconds);
+
+// Gives the free pages of the heap back to the system, also those between what is in use.
+void cposix_trim_heap(void);
