@@ -113,7 +113,10 @@ package final class Acceptor {
         table.touched.places.removeAll(keepingCapacity: true)
         if now >= scanDue && turn.hasRoom { scan(now) }
         for listener in listeners {
-            listener.endTurn(now: now, reserve) { events.append(.troubled($0)) }
+            listener.endTurn(now: now, reserve) { trouble in
+                if case .handshakeFailed = trouble { tally.unauthorised += 1 }
+                events.append(.troubled(trouble))
+            }
         }
         turn = TurnBudget()
         plannedTurn = scanDue

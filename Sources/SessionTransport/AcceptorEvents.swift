@@ -62,6 +62,6 @@ package struct AcceptorCounters: Hashable, Sendable, BitwiseCopyable {
     /// Messages that no peer of ours would send.
     package var malformed: UInt64 = 0
     package var refused: UInt64 = 0
-    /// Connections whose key was not on the allow-list.
+    /// Connections whose key was not on the allow-list, or that did not know this scheduler's.
     package var unauthorised: UInt64 = 0
 }

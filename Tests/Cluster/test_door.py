@@ -109,6 +109,7 @@ def test_the_key_file_of_another_cluster_is_named_by_both_sides(
     eventually(
         lambda: "does not know this scheduler's key" in cluster.log("scheduler"), "so does the scheduler"
     )
+    eventually(lambda: metric(cluster, "isthmus_keys_refused_total") >= 1, "it is counted")
 
 
 def test_where_nobody_listens_is_not_a_matter_of_keys(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +155,8 @@ def test_the_address_of_the_ready_line_works_by_number(control: tuple[str, list[
     assert done.returncode == 0, done.stderr
     # A certificate for another address is none for this one.
     elsewhere = ask(address, ["--token-file", options[1], "--authority", str(CERTIFICATES / "server.crt")])
-    assert elsewhere.returncode != 0
+    assert elsewhere.returncode == 1
+    assert "is not trusted: give --authority FILE" in elsewhere.stderr
 
 
 def test_a_handshake_on_the_control_port_has_five_seconds(control: tuple[str, list[str]]) -> None:
