@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import importlib.util
 import io
 import operator
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from dask.utils_test import GetFunctionTestMixin, inc
 
 import isthmus
 from isthmus import Client
+from isthmus import _limits as limits
 from isthmus._callbacks import Observer
 from isthmus._graph import Plan
 from isthmus._lowering import Graph
@@ -115,15 +117,34 @@ def test_arrays() -> None:
     np.testing.assert_array_equal((blocks + 1).compute(scheduler=isthmus.dask_get), large + 1)
 
 
-def test_graphs_are_submitted_in_dasks_order() -> None:
+def values_waiting(order: list[Any], inputs: Mapping[Any, Iterable[Any]]) -> int:
+    """The most values that are needed at once when nodes run in this order."""
+    left = collections.Counter(used for key in order for used in inputs[key])
+    held, most = set(), 0
+    for key in order:
+        held.add(key)
+        most = max(most, len(held))
+        for used in inputs[key]:
+            left[used] -= 1
+            if left[used] == 0:
+                held.discard(used)
+    return most
+
+
+def test_graphs_are_submitted_in_dasks_order(monkeypatch: pytest.MonkeyPatch) -> None:
     x = da.ones((400, 400), chunks=(40, 40))
     (collection,) = dask.optimize((x - x.mean(axis=0)).sum())
     graph = dict(collection.__dask_graph__())
-    plan = Plan(Graph(graph), dask.core.flatten(collection.__dask_keys__()))
-    rank = order(graph)
-    assert [rank[key] for key in plan.order] == sorted(rank[key] for key in plan.order)
+    wanted = list(dask.core.flatten(collection.__dask_keys__()))
+    plan = Plan(Graph(graph), wanted)
     place = {key: number for number, key in enumerate(plan.order)}
     assert all(place[used] < place[key] for key in plan.order for used in plan.inputs[key])
+    # Among equals Dask's order depends on the order of the graph's dict.
+    rank = order(graph)
+    waiting = values_waiting(plan.order, plan.inputs)
+    assert waiting <= 1.25 * values_waiting(sorted(plan.order, key=rank.__getitem__), plan.inputs)
+    monkeypatch.setattr(limits, "ORDERED_NODES_MAX", 0)
+    assert waiting < 0.5 * values_waiting(Plan(Graph(graph), wanted).order, plan.inputs)
 
 
 def test_bags() -> None:
