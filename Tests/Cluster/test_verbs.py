@@ -134,9 +134,10 @@ def test_watching_ends_with_its_reader(cluster: Cluster) -> None:
 def test_a_drain_leaves_a_line_in_the_log_of_the_worker(cluster: Cluster) -> None:
     cluster.scheduler()
     cluster.worker(name="tired")
+    cluster.expected_dead.add("tired")
     cluster.listing("drain", "tired")
-    log = cluster.directory / "tired.log"
-    eventually(lambda: "draining on request" in log.read_text(), "the worker logs that it was drained")
+    assert cluster.processes["tired"].wait(timeout=30) == 0
+    assert "draining on request" in cluster.log("tired")
 
 
 def test_every_listing_verb_speaks_json(cluster: Cluster) -> None:
