@@ -27,7 +27,7 @@ def test_values_are_given_back_while_somebody_waits(client: Client, tmp_path: Pa
     waits = threading.Thread(target=slow.result)
     waits.start()
     engine = client._engine
-    eventually(engine._lead.locked, "the thread waits")
+    eventually(lambda: engine.lead.is_taken, "the thread waits")
     for _ in range(10):
         future = client.submit(tasks.nap, 0, value)
         eventually(future.done, "it ends")
@@ -96,7 +96,7 @@ def test_no_lock_survives_a_fork(stand_ins: StandIns, tmp_path: Path) -> None:
             engine = client._engine
             results = client.map(tasks.until_file, [{gate!r}] * 100, range(100))
             [feed] = engine.feeds
-            locks = [engine._lead, engine._lock, engine.outbox.gate, isthmus.future.making]
+            locks = [engine.lead._lock, engine._lock, engine.outbox.gate, isthmus.future.making]
             locks += [engine.outbox.changing, classes._making]
             locks += [cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_LOCK]
             locks += [done._condition, pending._condition, feed._lock]

@@ -1,18 +1,13 @@
-"""The machine inside a client: which thread drives the link, and when.
+"""The machine inside a client: a link, the threads that drive it, and its end.
 
-The thread that waits for a result drives the link itself, so a result needs no hop between two threads that
-fight for one interpreter lock. A background thread drives it when nobody waits; while somebody does, it naps
-and looks up now and then. Callbacks of users run in the background thread only: never inside `submit` or
+Who waits drives the link (`_lead`). A background thread drives it when nobody waits; while somebody does, it
+naps and looks up now and then. Callbacks of users run in the background thread only: never inside `submit` or
 `result` of a thread that may hold a lock of its own.
-
-Locks, in the order in which they are taken: `_lead` (who waits and drives), `_lock` (the link),
-`outbox.gate` (records). No code of users runs under the last two.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import select
 import threading
 import time
@@ -20,27 +15,25 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from . import _inbox
 from . import _limits as limits
 from . import _wire as wire
-from ._bell import Bell, Muffled
+from ._bell import Bell
+from ._lead import MUFFLED, Lead, Poller
 from ._link import Callbacks, Link
 from ._outage import Outage
 from ._transport import Channel
-from ._waiting import Awaited, Condition, Request
+from ._waiting import Awaited, Condition
 from .errors import ClusterError, ForkedClientError
-from .future import Arrival, Future, run_callbacks
+from .future import Future, run_callbacks
 
 if TYPE_CHECKING:
     from ._map import Feed
 
 _monotonic = time.monotonic
 _logger = logging.getLogger("isthmus")
-
-#: A poller, and what it was made for: the channel's descriptor, and whether something waits to be written.
-_Poller = tuple[int, bool, select.poll]
 
 
 class Engine:
@@ -63,25 +56,20 @@ class Engine:
         #: Only what was begun before may still submit.
         self.is_shut = False
         self._closing = False
-        self._closed = threading.Event()
         self._when_closed: list[Callable[[], None]] = []
-        self._process_end = -1
         self._say_why: Callable[[], str] | None = None
         self._callbacks: deque[Callable[[], object]] = deque()
-        self._lock = threading.Lock()
-        self._lead = threading.Lock()
-        self._leads = 0
-        self._followers = 0
-        # Set before the last look at the link, so that who swallows a signal knows whom to wake.
-        self._lead_sleeps = False
+        self.lead = Lead(self.link, self._lead_left, self._cluster_gone)
+        #: Held at the link.
+        self._lock = self.lead.link_lock
+        self._closed = self.lead.closed
         self._thread_sleeps = False
         self._napping = False
         self._bell = Bell()
-        self._lead_bell = Bell()
-        self._lead_poller: _Poller | None = None
         self._thread: threading.Thread | None = threading.Thread(
             target=self._run, name="isthmus", daemon=True
         )
+        self.lead.thread = self._thread
 
     def start(self) -> None:
         """Connect; returns when the scheduler has let the session in. Raises `ClusterError`."""
@@ -99,7 +87,7 @@ class Engine:
     def watch_process(self, descriptor: int, say_why: Callable[[], str]) -> None:
         """When `descriptor` becomes readable, the cluster is gone; `say_why` finds words for it."""
         self._say_why = say_why
-        self._process_end = descriptor
+        self.lead.process_end = descriptor
 
     def when_closed(self, action: Callable[[], None]) -> None:
         """Run `action` after the session has ended."""
@@ -139,132 +127,44 @@ class Engine:
 
     def push(self) -> None:
         """Send what was gathered, unless another thread is at the link: then that one is told."""
-        link, lock = self.link, self._lock
+        link, lead, lock = self.link, self.lead, self._lock
         channel = link.channel
-        while lock.acquire(False):
+        # A signal handler may have interrupted this very thread at the link.
+        while not lock._is_owned() and lock.acquire(False):
             try:
                 link.push()
-                if channel.signals_once and (self._lead_sleeps or self._thread_sleeps):
+                if channel.signals_once and (lead.is_taken or self._thread_sleeps):
                     # Sending may have swallowed the signal on which another thread sleeps.
-                    self._drained(link.drain())
+                    lead.drained(link.drain())
             finally:
                 lock.release()
             if channel.has_unsent:
                 # Who sleeps on the descriptor must now wait until it can be written to, too.
-                (self._lead_bell if self._lead_sleeps else self._bell).ring()
+                (lead.bell if lead.is_taken else self._bell).ring()
             if not link.can_push():
                 return
         # It may have looked at the outbox already, and be about to sleep.
-        (self._lead_bell if self._lead_sleeps else self._bell).ring()
+        (lead.bell if lead.is_taken else self._bell).ring()
 
     def ring(self) -> None:
         """Wake the background thread. Safe in any thread, at any moment."""
         self._bell.ring()
 
     def wait_for(self, awaited: Awaited, timeout: float | None) -> bool:
-        """Drive the link until `awaited` is done; false when `timeout` seconds went by.
+        """See `Lead.wait_for`."""
+        return self.lead.wait_for(awaited, timeout)
 
-        In an event loop, a request to cancel the task that blocks it is a `CancelledError` here: that is how
-        Ctrl-C arrives under `asyncio.run`.
-        """
-        deadline = None if timeout is None else _monotonic() + timeout
-        request: Request | None = None
-        while not awaited.done():
-            if request is None:
-                request = Request()
-            if self._lead.acquire(False):
-                self._leads += 1
-                try:
-                    if self._drive(awaited, deadline, request):
-                        return True
-                finally:
-                    self._lead.release()
-                    if self._napping or self._followers or self._callbacks:
-                        self.ring()
-            remaining = None if deadline is None else deadline - _monotonic()
-            if remaining is not None and remaining <= 0:
-                return awaited.done()
-            request.heed()
-            self._follow(awaited, remaining)
-        return True
+    def _lead_left(self) -> None:
+        if self._napping or self.lead.followers or self._callbacks:
+            self.ring()
+
+    def _cluster_gone(self) -> None:
+        self._fail(ClusterError(self._say_why() if self._say_why else "the cluster has ended"))
 
     def ask(self, future: Future[Any]) -> None:
         """Have the value of a task sent here, however large it is."""
         if self.link.left.ask(future):
             self.push()
-
-    def _drive(self, awaited: Awaited, deadline: float | None, request: Request) -> bool:
-        """False when time is up, or the link is closed."""
-        link = self.link
-        self._lead_sleeps = True
-        try:
-            while True:
-                with self._lock:
-                    wait = link.turn()
-                if awaited.done():
-                    return True
-                if deadline is not None:
-                    remaining = deadline - _monotonic()
-                    if remaining <= 0:
-                        return False
-                    wait = min(wait, remaining)
-                if self._closed.is_set():
-                    return False
-                if request.task is not None:
-                    request.heed()
-                    wait = min(wait, limits.FOLLOW_SECONDS)
-                if wait > 0:
-                    cached = self._lead_poller
-                    channel = link.channel
-                    if cached is None or cached[0] != channel.descriptor or cached[1] != channel.has_unsent:
-                        cached = self._lead_poller = self._make_poller(self._lead_bell)
-                    self._sleep(cached[2], self._lead_bell, wait)
-        finally:
-            self._lead_sleeps = False
-
-    def _follow(self, awaited: Awaited, remaining: float | None) -> None:
-        """Another thread drives: wait to be told, and look again in case it has left."""
-        pause = limits.FOLLOW_SECONDS
-        if threading.current_thread() is self._thread or not isinstance(awaited, (Future, Arrival)):
-            pause = limits.TICK_SECONDS
-        if remaining is not None:
-            pause = min(pause, remaining)
-        self._followers += 1
-        try:
-            if isinstance(awaited, (Future, Arrival)):
-                with awaited._condition:
-                    if not awaited.done():
-                        awaited._condition.wait(pause)
-            else:
-                time.sleep(pause)
-        finally:
-            self._followers -= 1
-
-    def _drained(self, messages: int) -> None:
-        """What the waiting thread sleeps for may have been taken by this one."""
-        if messages and self._lead_sleeps:
-            self._lead_bell.ring()
-
-    def _make_poller(self, bell: Bell) -> _Poller:
-        channel = self.link.channel
-        descriptor, writes = channel.descriptor, channel.has_unsent
-        poller = select.poll()
-        for source in (bell.descriptor, descriptor, self._process_end):
-            if source >= 0:
-                poller.register(source, select.POLLIN)
-        if writes and descriptor >= 0:
-            poller.register(descriptor, select.POLLIN | select.POLLOUT)
-        return descriptor, writes, poller
-
-    def _sleep(self, poller: select.poll, bell: Bell, seconds: float) -> None:
-        """Until something comes, the bell rings, or time is up."""
-        for descriptor, _ in poller.poll(math.ceil(seconds * 1000)):
-            if descriptor == bell.descriptor:
-                bell.silence()
-            elif descriptor == self._process_end:
-                self._process_end = -1
-                self._lead_poller = None
-                self._fail(ClusterError(self._say_why() if self._say_why else "the cluster has ended"))
 
     def _run(self) -> None:
         """The background thread. However it ends, every future is done and nobody waits for it."""
@@ -282,9 +182,9 @@ class Engine:
             self._finish()
 
     def _turn_until_closed(self) -> None:
-        link = self.link
+        link, lead = self.link, self.lead
         seen, nap, submitted = 0, limits.TICK_SECONDS, 0
-        poller: _Poller | None = None
+        poller: Poller | None = None
         nap_poller = select.poll()
         nap_poller.register(self._bell.descriptor, select.POLLIN)
         while True:
@@ -292,18 +192,18 @@ class Engine:
             is_done = self._closing and not self.table and (not self.feeds or link.has_failed)
             if is_done and not link.left.ask_for_all():
                 break
-            drives = self._lead.locked() or self._leads != seen
+            drives = lead.is_taken or lead.count != seen
             if drives and not link.outbox and not link.release_is_due():
                 # Somebody waits, or did a moment ago: that thread drives, and two would only fight. One that
                 # goes on waiting is left alone for longer each time, and rings the bell when it leaves.
-                nap = min(2 * nap, limits.TICK_SECONDS_MAX) if self._leads == seen else limits.TICK_SECONDS
-                seen = self._leads
+                nap = min(2 * nap, limits.TICK_SECONDS_MAX) if lead.count == seen else limits.TICK_SECONDS
+                seen = lead.count
                 self._napping = nap > limits.TICK_SECONDS
                 if not self._callbacks:
-                    self._sleep(nap_poller, self._bell, nap)
+                    lead.sleep(nap_poller, self._bell, nap)
                 self._napping = False
                 continue
-            seen, nap = self._leads, limits.TICK_SECONDS / 2
+            seen, nap = lead.count, limits.TICK_SECONDS / 2
             if self.outbox.sequence - submitted > limits.BURST_TASKS and not self._callbacks:
                 # A thread is submitting one task after the other, and sends what fills a frame: to be woken
                 # by each outcome and each first record would only take the interpreter from it.
@@ -314,12 +214,12 @@ class Engine:
                 before = link.messages
                 link.release()
                 wait = link.turn()
-                self._drained(link.messages - before)
-            if wait > 0 and not self._callbacks and not self._lead.locked():
+                lead.drained(link.messages - before)
+            if wait > 0 and not self._callbacks and not lead.is_taken:
                 channel = link.channel
                 if poller is None or poller[0] != channel.descriptor or poller[1] != channel.has_unsent:
-                    poller = self._make_poller(self._bell)
-                self._sleep(poller[2], self._bell, wait)
+                    poller = lead.make_poller(self._bell)
+                lead.sleep(poller[2], self._bell, wait)
             self._thread_sleeps = False
 
     def _run_callbacks(self) -> None:
@@ -355,7 +255,7 @@ class Engine:
                 return future.cancelled()
             self.link.give_up(future, running)
         run_callbacks(_inbox.fail(future, CancelledError()), future)
-        self._lead_bell.ring()
+        self.lead.bell.ring()
         self.ring()
         return True
 
@@ -372,7 +272,7 @@ class Engine:
                     cancelled.append(future)
         for future in cancelled:
             run_callbacks(_inbox.fail(future, CancelledError()), future)
-        self._lead_bell.ring()
+        self.lead.bell.ring()
         self.ring()
 
     def cancel_everything(self, running: bool) -> None:
@@ -395,7 +295,7 @@ class Engine:
         """End everything with `error`."""
         with self._lock:
             self.link.fail(error)
-        self._lead_bell.ring()
+        self.lead.bell.ring()
 
     def close(self, wait: bool, cancel: bool = False) -> None:
         """Take no more tasks; end the session when those submitted have ended (or were cancelled)."""
@@ -459,27 +359,23 @@ class Engine:
             self._when_closed.clear()
         finally:
             self.feeds.clear()
-            self._closed.set()
-            self._lead_bell.ring()
+            self.lead.end()
             # A client that is kept keeps no descriptor; nor is there a cycle that only a collection finds.
-            self._bell = self._lead_bell = _MUFFLED
-            self._lead_poller = None
+            self._bell = MUFFLED
             self.link.call_back = _call_back_here
 
     def forked(self) -> None:
         """In a child process: the connection stays with the parent, and whoever held a lock is not here."""
-        self._lock = threading.Lock()
-        self._lead = threading.Lock()
-        self._closed = threading.Event()
+        lead = self.lead
+        lead.forked()
+        self._lock, self._closed = lead.link_lock, lead.closed
         self.outbox.forked()
-        self._lead_sleeps = self._thread_sleeps = self._napping = False
-        self._bell = self._lead_bell = _MUFFLED
-        self._lead_poller, self._process_end = None, -1
+        self._thread_sleeps = self._napping = False
+        self._bell = MUFFLED
         for feed in self.feeds:
             feed.forked()
         self.feeds.clear()
         self.link.channel.forsake()
-        self._closed.set()
         for future in self.table.values():
             future._sync = None
         self.link.refusal = None
@@ -489,9 +385,6 @@ class Engine:
                 "Make a new Client in the child, or start it with the method 'spawn'"
             )
         )
-
-
-_MUFFLED: Final = Muffled()
 
 
 def _call_back_here(future: Future[Any], callbacks: Callbacks) -> None:

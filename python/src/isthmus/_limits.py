@@ -32,6 +32,9 @@ GATHER_SECONDS: Final = 100e-6
 BURST_TASKS: Final = 32
 BURST_SECONDS: Final = 1e-3
 
+#: Nobody holds the gate of the outbox for so long, except for a frame that a signal handler interrupted.
+GATE_SECONDS: Final = 2.0
+
 #: Until a scheduler has said what it grants.
 CREDIT_TASKS_DEFAULT: Final = 250_000
 CREDIT_BYTES_DEFAULT: Final = 512 << 20

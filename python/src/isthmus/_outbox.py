@@ -102,6 +102,16 @@ class Outbox:
         self.tasks_sent += frame.tasks
         self.bytes_sent += frame.task_bytes
 
+    def is_held_here(self) -> bool:
+        """Whether the gate will not open, for who holds it is a frame of this thread."""
+        if not self.gate.locked():
+            return False
+        # Another thread holds it for microseconds.
+        if self.gate.acquire(timeout=limits.GATE_SECONDS):
+            self.gate.release()
+            return False
+        return True
+
     def forked(self) -> None:
         """In a child process. The gate stays the same object: others keep it at hand."""
         self.gate._at_fork_reinit()  # type: ignore[attr-defined]
