@@ -160,7 +160,10 @@ extension Scheduler {
             conclude(task, .lost, .notIdempotent, now: now, into: &actions)
             return
         }
-        if loss == .blamed { actions.append(.blame(tasks.slot(task), worker)) }
+        if loss == .blamed {
+            charges.add(tasks.slot(task), worker)
+            actions.append(.blame(tasks.slot(task), worker))
+        }
         if tasks[task].losses.count(loss) {
             counters.repeated += 1
             requeue(task, now: now)

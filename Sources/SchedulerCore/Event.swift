@@ -19,6 +19,9 @@ package enum Event: Sendable, BitwiseCopyable {
     case recorded(upTo: UInt64)
     /// The worker will take no further attempts; it gives back what has not started.
     case workerDraining(WorkerSlot)
+    /// A worker that was closed as `gone` has joined anew in the same life of its process: it was cut off,
+    /// and none of its tasks killed it.
+    case workerReturned(WorkerSlot)
 }
 
 /// What a worker says of an attempt that ended.

@@ -59,4 +59,11 @@ struct Losses: BitwiseCopyable {
             return true
         }
     }
+
+    /// One that was blamed was not to blame.
+    mutating func acquit() {
+        guard blamed > 0 else { return }
+        bits -= 1
+        if unblamed < Limits.workerAbsencesMax { bits += 1 << 2 }
+    }
 }

@@ -63,6 +63,8 @@ package struct Scheduler: ~Copyable {
     /// Placements since the last one of an aged task.
     var agedTurn = 0
 
+    var charges = Charges()
+
     package var strategy = PlacementStrategy.combined
     /// How long a ready task that no connected or expected worker can run waits before it is refused; zero:
     /// it is refused when it is submitted; nil: it waits for ever.
@@ -86,6 +88,8 @@ package struct Scheduler: ~Copyable {
             recorded(upTo: number, now: now, into: &actions)
         case .workerDraining(let worker):
             startDraining(worker)
+        case .workerReturned(let worker):
+            acquit(worker)
         }
     }
 

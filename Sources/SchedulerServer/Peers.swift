@@ -67,7 +67,9 @@ final class ClientPeer {
     var isClosed = false
     /// Outcomes that wait until the link takes more.
     var deferred: [TaskSlot] = []
-    var refused = RefusedTasks()
+    /// Why submissions did not become tasks, for what is submitted later and depends on them: they have no
+    /// row.
+    var refused = BoundedTable<UInt64, FirstCause>(capacity: Limits.refusedTasksKeptMax)
 
     init(
         handle: SessionHandle, slot: SessionSlot, link: OutgoingLink, about: PeerDescription,
@@ -93,6 +95,8 @@ final class WorkerPeer {
     let labels: String
     let slots: UInt32
     let memoryLimit: UInt64
+    /// Of its process: the same in all of its sessions.
+    let life: UInt64?
     /// What its attempts share.
     let resources: Resources
     let gpuNames: [String]
@@ -125,6 +129,7 @@ final class WorkerPeer {
         labels = hello.fields["labels"]?.string ?? ""
         gpuNames = WorkerPeer.names(hello.fields["gpus"]?.string)
         memoryLimit = hello.fields["memory"]?.unsigned ?? 0
+        life = hello.fields["life"]?.unsigned
         lastHeard = now
     }
 

@@ -36,9 +36,13 @@ struct SchedulerLoop: ~Copyable {
     var functions = FunctionTable()
     var requirements = RequirementTable()
     var outputs = OutputHistory()
-    /// Names of workers that died while a task ran there, or may have; `Limits.workerLossesMax` per task.
-    var blames: [TaskID: [String]] = [:]
-    var endedNames = EndedNames()
+    /// Workers that died while a task ran there, or may have; `Limits.workerLossesMax` per task.
+    var blames: [TaskID: [Blame]] = [:]
+    /// Workers that count as dead, by the life of their process, in case they come back.
+    var departed = BoundedTable<UInt64, WorkerSlot>(capacity: Limits.departedWorkersKeptMax)
+    /// Names that tasks were given by an option, for as long as the core's history knows the tasks: it keeps
+    /// numbers of functions only, and a session's options go with the session.
+    var endedNames = BoundedTable<TaskID, String>(capacity: Limits.endedTasksKeptMax)
     /// Peers with lists to send at the end of the turn.
     var dirtyClients: [ClientPeer] = []
     var dirtyWorkers: [WorkerPeer] = []

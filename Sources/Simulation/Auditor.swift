@@ -31,9 +31,11 @@ final class Auditor {
         var exceptions = 0
         var crashes = 0
         var losses = 0
-        /// Workers that died while it ran there for certain, and while it may have.
-        var deaths = 0
-        var possibleDeaths = 0
+        /// Workers that seem to have died while it ran there for certain, and while it may have.
+        var deaths: [Worker] = []
+        var possibleDeaths: [Worker] = []
+        /// When the scheduler gave it up, in moments of the auditor.
+        var concludedAt = Int.max
         /// Workers that were lost with it, in whatever way.
         var departures = 0
         var runs = 0
@@ -60,18 +62,23 @@ final class Auditor {
     }
 
     final class Worker {
-        let node: Int
+        let process: NodeProcess
         let offer: WorkerOffer
         var held = 0
         /// Tasks that the worker said it runs.
         var started = 0
+        /// So it seems.
         var hasDied = false
+        /// When its process joined again, which had only been cut off; in moments of the auditor.
+        var backAt: Int?
         /// The scheduler gives it tasks.
         var takesTasks = true
         var isGone = false
 
-        init(node: Int, offer: WorkerOffer) {
-            self.node = node
+        var node: Int { process.node }
+
+        init(_ process: NodeProcess, offer: WorkerOffer) {
+            self.process = process
             self.offer = offer
         }
     }
@@ -88,6 +95,8 @@ final class Auditor {
     /// Tasks of open sessions without an outcome.
     private(set) var openTasks = 0
     private(set) var tasksSubmitted = 0
+    /// Counts what must be told apart by its order alone.
+    private var moment = 0
 
     init(world: World, nodes: Int) {
         self.world = world
@@ -158,8 +167,14 @@ final class Auditor {
 
     // MARK: Workers
 
-    func joined(_ session: SessionID, worker node: Int, _ offer: WorkerOffer) {
-        let worker = Worker(node: node, offer: offer)
+    func joined(_ session: SessionID, _ process: NodeProcess, _ offer: WorkerOffer) {
+        let node = process.node
+        let worker = Worker(process, offer: offer)
+        moment += 1
+        for other in workers.values where other.process == process && other.hasDied && other.backAt == nil {
+            other.backAt = moment
+            world.coverage.count(.workerReturned)
+        }
         workers[session] = worker
         joinedWorkers.removeAll { $0.isGone }
         joinedWorkers.append(worker)
@@ -175,8 +190,15 @@ final class Auditor {
 
     func left(_ session: SessionID, hasDied: Bool) {
         drained(session)
-        workers[session]?.hasDied = hasDied
-        workers[session]?.isGone = true
+        guard let worker = workers[session] else { return }
+        worker.isGone = true
+        // One that is here under another session lives.
+        worker.hasDied = hasDied && !workers.values.contains { !$0.isGone && $0.process == worker.process }
+    }
+
+    func concluded(_ id: TaskID) {
+        moment += 1
+        _ = update(id) { $0.concludedAt = moment }
     }
 
     // MARK: The end

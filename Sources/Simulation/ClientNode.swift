@@ -51,7 +51,7 @@ final class ClientNode: Node {
         tasks.removeAll()
         unfinished = 0
         hasReleasedAll = false
-        connector = Connector(id, node: index, policy: world.setting.policy, now: now)
+        connector = Connector(id, node: index, life: life, policy: world.setting.policy, now: now)
         world.auditor.opened(id)
         world.note(nil, at: index) { "client \(index) begins session \(id)" }
     }

@@ -17,10 +17,12 @@ final class Connector {
     /// The connection in use.
     private(set) var connection: Int?
     private let node: Int
+    private let life: Int
     private var events: [Event] = []
 
-    init(_ id: SessionID, node: Int, policy: SessionPolicy, now: Instant) {
+    init(_ id: SessionID, node: Int, life: Int, policy: SessionPolicy, now: Instant) {
         self.node = node
+        self.life = life
         link = Link(Session(id, side: .connecting, epoch: Epoch(0), policy: policy, now: now))
         link.absorb(.opened, now: now)
     }
@@ -112,7 +114,8 @@ final class Connector {
             if let connection { world.network.close(connection) }
             connection = nil
         case .sendHello(let received):
-            send(Frame(session: id, kind: .hello(epoch: link.session.epoch, received: received)), world)
+            let hello = Frame.Kind.hello(epoch: link.session.epoch, received: received, life: life)
+            send(Frame(session: id, kind: hello), world)
         case .transmit(let number): send(link.dataFrame(number), world)
         case .sendAcknowledge(let last): send(link.acknowledgement(last), world)
         case .sendResend(let first): send(link.resendRequest(first), world)

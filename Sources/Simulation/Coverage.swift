@@ -13,6 +13,8 @@ enum Trial: UInt8, CaseIterable, BitwiseCopyable {
     case fairShares, newcomer, aging, urgentFirst, largeTask, spread
     /// Large values on each of their routes.
     case valueReferred, valueSentAhead, valueSentWithTask
+    /// What was taken for dead joined again.
+    case workerReturned
 }
 
 /// What was exercised. A campaign in which a named fault or an action of a core never came up proves less

@@ -5,7 +5,8 @@ import TaskModel
 
 struct Frame {
     enum Kind: BitwiseCopyable {
-        case hello(epoch: Epoch, received: UInt64)
+        /// `life`: which process of its node says so.
+        case hello(epoch: Epoch, received: UInt64, life: Int)
         case welcome(epoch: Epoch, received: UInt64, begun: UInt64, heartbeat: Interval, lease: Interval)
         /// `hello`: only this connection is unknown; else the session is refused for good.
         case refusal(hello: Bool)
@@ -29,7 +30,7 @@ struct Frame {
     var fingerprint: UInt64 {
         let bits: UInt64 =
             switch kind {
-            case .hello(_, let received): 1 << 56 ^ received
+            case .hello(_, let received, _): 1 << 56 ^ received
             case .welcome(_, let received, _, _, _): 2 << 56 ^ received
             case .refusal(let hello): 3 << 56 ^ (hello ? 1 : 0)
             case .data(let number, let acknowledged, _): 4 << 56 ^ number << 20 ^ acknowledged

@@ -91,7 +91,8 @@ extension Auditor {
         if task.cancel != .none { complain("an attempt leaves after the task was cancelled", id) }
         if task.exceptions > task.spec.retries { complain("it raised and is retried too often", id) }
         if task.crashes > Limits.executorCrashesMax { complain("a poison task is run again", id) }
-        if task.deaths >= Limits.workerLossesMax { complain("it killed its workers and is run again", id) }
+        let deaths = task.deaths.count { $0.backAt == nil }
+        if deaths >= Limits.workerLossesMax { complain("it killed its workers and is run again", id) }
         if task.losses > Limits.workerAbsencesMax { complain("it was lost too often and is run again", id) }
         // A dispatch that was being recorded leaves as soon as it is, also in the turn that finds the
         // deadline past.
@@ -171,8 +172,8 @@ extension Auditor {
             return
         }
         // What is not known to run was held ahead if as many as can are known to.
-        if task.startReported { task.deaths += 1 }
-        if task.startReported || holder.started < holder.offer.slots { task.possibleDeaths += 1 }
+        if task.startReported { task.deaths.append(holder) }
+        if task.startReported || holder.started < holder.offer.slots { task.possibleDeaths.append(holder) }
     }
 
     func returnArrived(_ attempt: AttemptID, from session: SessionID) {
@@ -284,7 +285,9 @@ extension Auditor {
                 complain("a task is lost for no reason", id)
             }
         case (.lost, .workerLost):
-            if task.possibleDeaths < Limits.workerLossesMax, task.losses <= Limits.workerAbsencesMax {
+            let deaths = task.possibleDeaths.count { $0.backAt ?? .max > task.concludedAt }
+            let absences = task.losses + task.possibleDeaths.count - deaths
+            if deaths < Limits.workerLossesMax, absences <= Limits.workerAbsencesMax {
                 complain("a task was given up too early", id)
             }
         case (.refused, .unservable):

@@ -131,6 +131,7 @@ extension SchedulerNode {
         ensureRow(task)
         guard let row = slab[task] else { return }
         if status == .refused { world.auditor.foundUnservable(row.id) }
+        world.auditor.concluded(row.id)
         world.note(row.id) { "scheduler: concluded as \(status) \(reason)" }
         let outcome = Outcome(
             attempt: AttemptID(task: row.id, number: row.attempt), status: status, reason: reason, value: nil,

@@ -7,8 +7,8 @@ import TaskModel
 extension SchedulerNode {
     func take(_ frame: Frame, over connection: Int, _ now: Instant) {
         switch frame.kind {
-        case .hello(let epoch, let received):
-            greeted(frame.session, epoch, received, over: connection, now)
+        case .hello(let epoch, let received, let life):
+            greeted(frame.session, epoch, received, life, over: connection, now)
         case .welcome, .refusal:
             return
         case .data, .acknowledge, .resend, .goodbye:
@@ -30,7 +30,8 @@ extension SchedulerNode {
     }
 
     private func greeted(
-        _ session: SessionID, _ epoch: Epoch, _ received: UInt64, over connection: Int, _ now: Instant
+        _ session: SessionID, _ epoch: Epoch, _ received: UInt64, _ life: Int, over connection: Int,
+        _ now: Instant
     ) {
         let event = SessionEvent.helloReceived(epoch: epoch, received: received, lowest: 1, highest: 1)
         let known = entryOf[session].flatMap { entries[$0] }
@@ -50,7 +51,7 @@ extension SchedulerNode {
         var policy = policy
         policy.lease = world.isWorker(node) ? world.setting.workerLease : world.setting.clientLease
         let link = Link(Session(session, side: .accepting, epoch: Epoch(1), policy: policy, now: now))
-        let entry = SchedulerEntry(session, node: node, link: link)
+        let entry = SchedulerEntry(session, node: node, life: life, link: link)
         entry.lastArrival = world.now
         insert(entry)
         move(entry, to: connection)
@@ -119,7 +120,10 @@ extension SchedulerNode {
                 resources: worker.offer.resources, labels: RequirementNumbers.labels(worker.offer.labels))
             entry.peer = .worker(slot)
             Self.place(entry, at: slot.index, in: &workers)
-            world.auditor.joined(entry.session, worker: entry.node, worker.offer)
+            world.auditor.joined(entry.session, entry.process, worker.offer)
+            if let gone = departed[entry.process] {
+                core.absorb(.workerReturned(gone), now: now, into: &actions)
+            }
         } else {
             let slot = core.openSession(entry.session, tasksMax: UInt32(world.sessionTasksMax))
             entry.peer = .client(slot)
@@ -155,7 +159,10 @@ extension SchedulerNode {
             clients[Int(slot.index)] = nil
         case .worker(let slot):
             world.note(nil, at: entry.node) { "scheduler: worker \(entry.node) (\(entry.session)) \(ending)" }
-            let farewell: Farewell = ending == .gone ? .gone : ending == .closed ? .closed : .silent
+            let isHere = workers.contains { $0 !== entry && $0?.process == entry.process }
+            let seemsDead = ending == .gone && !isHere
+            if seemsDead { departed[entry.process] = slot }
+            let farewell: Farewell = seemsDead ? .gone : ending == .closed ? .closed : .silent
             world.auditor.left(entry.session, hasDied: ending == .gone)
             core.closeWorker(slot, farewell, now: now, into: &actions)
             runActions(now)

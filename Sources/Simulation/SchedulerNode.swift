@@ -18,6 +18,8 @@ final class SchedulerNode: Node {
     var entryOf: [SessionID: Int] = [:]
     var clients: [SchedulerEntry?] = []
     var workers: [SchedulerEntry?] = []
+    /// Workers that count as dead, in case they come back.
+    var departed: [NodeProcess: WorkerSlot] = [:]
     /// Entries that may have something to send.
     var touched: [Int] = []
     var scanDue = Instant.distantFuture
@@ -240,6 +242,12 @@ final class SchedulerNode: Node {
     }
 }
 
+/// One life of one node.
+struct NodeProcess: Hashable, BitwiseCopyable {
+    let node: Int
+    let life: Int
+}
+
 /// One session of the scheduler.
 final class SchedulerEntry {
     enum Peer {
@@ -250,6 +258,8 @@ final class SchedulerEntry {
 
     let session: SessionID
     let node: Int
+    /// Which process of its node it is, as it says.
+    let life: Int
     var link: Link
     var place = 0
     var connection: Int?
@@ -269,11 +279,14 @@ final class SchedulerEntry {
     /// Outcomes that wait until the link takes more.
     var deferred: [TaskSlot] = []
 
+    var process: NodeProcess { NodeProcess(node: node, life: life) }
+
     var hasMail: Bool { !link.outgoing.isEmpty || !late.isEmpty || !forgottenValues.isEmpty }
 
-    init(_ session: SessionID, node: Int, link: consuming Link) {
+    init(_ session: SessionID, node: Int, life: Int, link: consuming Link) {
         self.session = session
         self.node = node
+        self.life = life
         self.link = link
     }
 }

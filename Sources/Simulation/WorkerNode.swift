@@ -169,7 +169,7 @@ final class WorkerNode: Node {
     private func join(_ now: Instant) {
         restartAt = .distantFuture
         let id = world.newSession()
-        connector = Connector(id, node: index, policy: world.setting.policy, now: now)
+        connector = Connector(id, node: index, life: life, policy: world.setting.policy, now: now)
         world.note(nil, at: index) { "worker \(index) joins as \(id)" }
     }
 

@@ -139,6 +139,11 @@ package enum Limits {
     package static let workerLossesMax = 3
     /// An attempt lost because its worker was silent for too long is repeated without blame, not for ever.
     package static let workerAbsencesMax = 20
+    /// Charges of tasks with the end of a worker that can be taken back when it returns: those of a hundred
+    /// workers or so. What is forgotten stays charged.
+    package static let chargesKeptMax = 8_192
+    /// Workers that died lately, by the life of their process: one that returns is known again.
+    package static let departedWorkersKeptMax = 4_096
     /// Longest delay between two attempts when the task names none: a service that is down for long is asked
     /// twice a minute.
     package static let backoffMax = Interval.seconds(30)

@@ -245,6 +245,7 @@ extension WorkerLoop {
             Field("host", .string(hostName())),
             Field("pid", .unsigned(UInt64(processID()))),
             Field("name", .string(configuration.name)),
+            Field("life", .unsigned(life)),
         ]
         if let python = readyFields(.python) {
             for (name, source) in [

@@ -50,6 +50,8 @@ final class WorkerLoop {
     var commandLines: [ExecutorKind: ExecutorCommandLine] = [:]
     var processes: [ExecutorProcess?]
     var lives: UInt32 = 0
+    /// Tells the scheduler that it has met this process before, under another session.
+    let life = randomUInt64()
     var payloads: [AttemptPayload] = []
     var definitions: Definitions
     var keptDefinitions = KeptDefinitions()

@@ -89,6 +89,12 @@ def say_pid_and_wait(log: str, gate: str) -> str:
     return "done"
 
 
+def append_and_wait(log: str, gate: str) -> str:
+    """Leave a line for each run, and run until the test makes the file."""
+    append(log, "run")
+    return str(wait_for_file(gate, "done"))
+
+
 def kill_own_worker(path: str) -> None:
     """Take the worker along, and the executor with it."""
     append(path, "x")

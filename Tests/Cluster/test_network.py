@@ -29,6 +29,7 @@ class Proxy:
         self.sockets: set[socket.socket] = set()
         self.lock = threading.Lock()
         self.cuts = 0
+        self.lets_through = True
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
@@ -37,6 +38,9 @@ class Proxy:
                 near, _ = self.listener.accept()
             except OSError:
                 return
+            if not self.lets_through:
+                near.close()
+                continue
             far = socket.create_connection(("127.0.0.1", self.target_port))
             with self.lock:
                 self.sockets |= {near, far}
@@ -101,6 +105,32 @@ def test_cut_connections_lose_nothing_and_repeat_nothing(
     assert for_worker.cuts >= 1
     lines = trace.read_text().split()
     assert sorted(lines, key=int) == [str(n) for n in range(2_000)]
+
+
+def test_a_worker_that_was_cut_off_was_not_killed_by_its_task(cluster: Cluster, tmp_path: Path) -> None:
+    keys = cluster.directory / "keys"
+    assert cluster.start("keys", "keys", "--directory", str(keys)).wait(30) == 0
+    cluster.expected_dead.add("keys")
+    port = free_port()
+    cluster.scheduler("--listen", f"tcp://127.0.0.1:{port}", "--keys", str(keys), "--worker-lease", "0.5")
+    proxy = Proxy(port)
+    address = f"tcp://127.0.0.1:{proxy.port}"
+    worker = cluster.worker("--keys", str(keys / "worker.key"), address=address)
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    future = cluster.client().submit(tasks.append_and_wait, str(log), str(gate))
+    # More often than a task may be lost with workers that died.
+    for turn in range(1, 5):
+        eventually(lambda turn=turn: log.exists() and line_count(log) >= turn, "the task runs")
+        proxy.lets_through = False
+        proxy.cut()
+        eventually(lambda: cluster.nodes() == [], "the worker counts as dead")
+        proxy.lets_through = True
+        eventually(cluster.nodes, "the worker is back")
+    gate.touch()
+    assert future.result(60) == "done"
+    assert worker.poll() is None
+    assert "it was cut off" in cluster.log("scheduler")
+    proxy.close()
 
 
 def line_count(path: Path) -> int:

@@ -12,8 +12,9 @@ struct Auditor {
         var exceptions = 0
         var crashes = 0
         var losses = 0
-        /// The same, with workers that died.
-        var deaths = 0
+        /// Workers that died with it, and did not come back.
+        var killed: Set<WorkerSlot> = []
+        var deaths: Int { killed.count }
         /// A cancel was asked, of whatever kind: attempts need not be repeated.
         var isUnwanted = false
         var recordNumber: UInt64 = 0
@@ -95,8 +96,12 @@ struct Auditor {
         values.lost(worker)
         for slot in slots where tasks[slot]?.holder == worker {
             tasks[slot]?.holder = nil
-            if farewell == .gone { tasks[slot]?.deaths += 1 } else { tasks[slot]?.losses += 1 }
+            if farewell == .gone { tasks[slot]?.killed.insert(worker) } else { tasks[slot]?.losses += 1 }
         }
+    }
+
+    mutating func cameBack(_ worker: WorkerSlot) {
+        for slot in slots where tasks[slot]?.killed.remove(worker) != nil { tasks[slot]?.losses += 1 }
     }
 
     mutating func closed(_ session: SessionID) { closedSessions.insert(session) }

@@ -28,12 +28,12 @@ struct RandomDriver: ~Copyable {
     private enum Step: CaseIterable {
         case submit, submitAgain, decide, run, finish, giveBack, cancel, release, record, openWorker,
             loseWorker
-        case drainWorker, openSession, closeSession, repeatReport, learn, pause
+        case returnWorker, drainWorker, openSession, closeSession, repeatReport, learn, pause
     }
 
     private static let requirements = 3
     /// How often each step is taken, in the order of the cases.
-    private static let weights = [22, 2, 20, 8, 20, 4, 3, 4, 8, 2, 1, 1, 1, 1, 2, 1, 1]
+    private static let weights = [22, 2, 20, 8, 20, 4, 3, 4, 8, 2, 1, 1, 1, 1, 1, 2, 1, 1]
 
     private var random: RandomNumbers
     private var scheduler = Scheduler()
@@ -41,6 +41,8 @@ struct RandomDriver: ~Copyable {
     private var now = Instant.origin
     private var actions: [Action] = []
     private var workers: [Worker] = []
+    /// Taken for dead, and not back.
+    private var gone: [WorkerSlot] = []
     private var sessions: [Session] = []
     private var oldReports: [AttemptReport] = []
     private var refined: Set<UInt32> = []
@@ -91,6 +93,7 @@ struct RandomDriver: ~Copyable {
         case .record: record(all: random.percent(50))
         case .openWorker: if workers.count < 6 { openWorker() }
         case .loseWorker: loseWorker()
+        case .returnWorker: returnWorker()
         case .drainWorker: drainWorker()
         case .openSession: if sessions.count < 4 { openSession() }
         case .closeSession: closeSession()
@@ -268,6 +271,15 @@ extension RandomDriver {
         let farewell: Farewell = random.percent(50) ? .gone : random.percent(50) ? .silent : .closed
         auditor.closed(worker.slot, farewell)
         scheduler.closeWorker(worker.slot, farewell, now: now, into: &actions)
+        if farewell == .gone { gone.append(worker.slot) }
+    }
+
+    /// One that was taken for dead joins again.
+    private mutating func returnWorker() {
+        guard !gone.isEmpty else { return }
+        let worker = gone.remove(at: random.below(gone.count))
+        auditor.cameBack(worker)
+        scheduler.absorb(.workerReturned(worker), now: now, into: &actions)
     }
 
     private mutating func drainWorker() {

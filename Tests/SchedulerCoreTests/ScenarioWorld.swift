@@ -32,7 +32,7 @@ struct ScenarioWorld: ~Copyable {
 
     private mutating func perform(_ command: Command) throws {
         switch command.verb {
-        case "session", "close", "worker", "extend", "lose", "drain", "draining":
+        case "session", "close", "worker", "extend", "lose", "back", "drain", "draining":
             try performMembership(command)
         case "submit":
             try submit(command)
@@ -121,6 +121,8 @@ struct ScenarioWorld: ~Copyable {
         case "lose":
             let farewell: Farewell = command.has("gone") ? .gone : command.has("closed") ? .closed : .silent
             scheduler.closeWorker(try worker(name), farewell, now: now, into: &actions)
+        case "back":
+            scheduler.absorb(.workerReturned(try worker(name)), now: now, into: &actions)
         case "drain":
             scheduler.drainWorker(try worker(name), into: &actions)
         default:

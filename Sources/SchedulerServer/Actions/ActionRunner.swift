@@ -61,7 +61,7 @@ extension SchedulerLoop {
         case .blame(let task, let slot):
             guard let worker = peers.worker(slot) else { return }
             ensureEntry(task)
-            blames[tasks[task].id, default: []].append(worker.displayName)
+            blames[tasks[task].id, default: []].append(Blame(worker: slot, name: worker.displayName))
         case .forgetSession(let slot, let session):
             guard let worker = peers.worker(slot) else { return }
             worker.link.beginRecord(.forgetSession)

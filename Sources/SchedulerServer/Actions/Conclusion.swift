@@ -103,7 +103,7 @@ extension SchedulerLoop {
     }
 
     private func workerLostWords(_ entry: TaskEntry) -> String {
-        let names = blames[entry.id] ?? []
+        let names = (blames[entry.id] ?? []).map(\.name)
         guard names.count >= Limits.workerLossesMax else {
             return
                 "task \(entry.id) was lost: its worker fell silent\(place(of: entry)), as others had before, "
@@ -126,6 +126,15 @@ extension SchedulerLoop {
         guard entry.attempt > 0 else { return "" }
         guard let worker = peers.worker(entry.worker) else { return " (attempt \(entry.attempt))" }
         return " (attempt \(entry.attempt) on worker \(worker.displayName))"
+    }
+}
+
+extension SchedulerLoop {
+    /// Before its row goes.
+    mutating func keepName(of entry: TaskEntry) {
+        guard entry.options != 0, let client = peers.client(entry.client) else { return }
+        let name = client.options.usable(entry.options).name
+        if !name.isEmpty { endedNames.keep(name, of: entry.id) }
     }
 }
 

@@ -78,8 +78,7 @@ extension SchedulerLoop {
             hello,
             known: [
                 "slots", "host", "pid", "name", "python", "cloudpickle", "python_executable", "swift",
-                "labels", "gpus",
-                "memory",
+                "labels", "gpus", "memory", "life",
             ])
         try checkUnknown(hello)
         guard peers.workerCount < Limits.workersMax else {
@@ -106,6 +105,7 @@ extension SchedulerLoop {
                 handle: handle, slot: slot, link: link, about: about, hello: hello, slots: UInt32(slots),
                 resources: resources, now: now))
         acceptor.welcome(handle, fields: [], now: now)
+        acquitReturned(hello)
         var details = metadata(about)
         details["slots"] = "\(slots)"
         details["python"] = "\(about.python ?? "none")"

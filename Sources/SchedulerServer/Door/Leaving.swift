@@ -66,6 +66,8 @@ extension SchedulerLoop {
 
     private mutating func dropWorker(_ worker: WorkerPeer, _ farewell: Farewell) {
         let lost = farewell != .closed
+        let farewell = farewell == .gone && hasReturned(worker) ? .silent : farewell
+        if farewell == .gone, let life = worker.life { departed.keep(worker.slot, of: life) }
         if lost { counters.workersLost &+= 1 }
         core.closeWorker(worker.slot, farewell, now: now, into: &actions)
         // Before the row goes: outcomes that are made now name the worker.
