@@ -9,6 +9,7 @@ enum Program {
     static func main() async {
         _ = StandardStream.missing
         do {
+            try Repetition.check(Array(CommandLine.arguments.dropFirst()))
             var verb = try Verbs.parseAsRoot()
             if var verb = verb as? any AsyncParsableCommand {
                 try await verb.run()

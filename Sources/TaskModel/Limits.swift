@@ -184,6 +184,8 @@ package enum Limits {
 
     package static let workersMax = 65_535
     package static let slotsPerWorkerMax = 1_024
+    /// Of an executor's memory limit: what CPython takes before it runs anything, and some for the task.
+    package static let executorMemoryMin: UInt64 = 32 << 20
     /// Attempts that a worker holds beyond those running, per slot, when tasks are short.
     package static let prefetchPerSlotMax = 512
     /// How much work, in time, is worth holding ready per slot: it hides the round trip to the scheduler.

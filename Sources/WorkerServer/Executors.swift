@@ -24,9 +24,14 @@ extension WorkerLoop {
                 throw WorkerError(
                     "There is no isthmus-executor at \(configuration.executor); set ISTHMUS_EXECUTOR to it.")
             }
-            let probed = try PythonEnvironment.probe(python)
+            let library: String
+            if let known = configuration.library {
+                library = known
+            } else {
+                library = try PythonEnvironment.probe(python).library
+            }
             commandLines[.python] = ExecutorCommandLine(
-                arguments: [configuration.executor, "--python", python, "--library", probed.library],
+                arguments: [configuration.executor, "--python", python, "--library", library],
                 environment: environment)
         }
         if let swift = configuration.swift {

@@ -39,6 +39,14 @@ package struct WorkerConfiguration: Sendable {
     package var attemptTakeTimeout: Interval
     /// How long what runs goes on while the scheduler cannot be reached; nil: for ever.
     package var giveUpAfter: Interval?
+    /// The libpython of `python`, once that was asked.
+    private(set) var library: String?
+
+    /// Asks the python of the environment for its library, which the worker would do otherwise: whoever
+    /// starts other things first learns now whether it can be used.
+    package mutating func askPython() throws(WorkerError) {
+        if let python { library = try PythonEnvironment.probe(python).library }
+    }
 
     package init(
         scheduler: String, slots: Int, python: String?, swift: String? = nil, executor: String, bridge: String

@@ -69,7 +69,44 @@ def test_the_version_and_completions_are_options(cluster: Cluster) -> None:
         ("--python", "/bin/ls", "/bin/ls is no Python"),
         ("--python", "/tmp", "/tmp is a folder"),
         ("--swift", "/bin/true", "`TaskRegistry`"),
+        ("--swift", "", '--swift "" is empty'),
+        ("--python", "", '--python "" is empty'),
+        ("--gpus", " ", '--gpus " " is empty'),
+        ("--name", "", '--name "": give a name'),
+        ("--name", "a\nb", r'--name "a\nb": give a name'),
+        ("--keys", "/tmp", "give --listen"),
         ("--memory-max", "-1", "'-1' is invalid"),
+        ("--memory-max", "1", "at least 32MiB"),
+        ("--memory-max", "0", "such as 500MB"),
+        ("--memory-max", "inf", "such as 500MB"),
+        ("--resource", "cpu", "give name=amount"),
+        ("--resource", "cpu=", "give name=amount"),
+        ("--resource", "cpu=-1", "a number from 0"),
+        ("--resource", "cpu=nan", "a number from 0"),
+        ("--resource", "cpu=1e300", "a number from 0"),
+        ("--resource", "cpus=2", "is called cpu"),
+        ("--resource", "GPU=2", "is called gpu"),
+        ("--resource", "a b=2", "letters, digits"),
+        ("--resource", "tape=0.0001", "counted in thousandths"),
+        ("--resource", "gpu=1.5", "whole gpus"),
+        ("--resource", "memory=0", "such as 500MB"),
+        ("--label", "zone", "is not key=value"),
+        ("--label", "zone=", "give a value after the ="),
+        ("--label", "zone=a\nb=c", "in one line"),
+        ("--expect", "", "give name=amount"),
+        ("--expect", "cpu=1,cpu=2", "cpu is named twice"),
+        ("--expect", "label.a=b,label.a=c", "label.a is named twice"),
+        ("--worker-lease", "0", "from 0.1 to 1000000"),
+        ("--worker-lease", "nan", "from 0.1 to 1000000"),
+        ("--client-lease", "1", "from 3 to 1000000"),
+        ("--client-lease", "100000", "--client-lease-max"),
+        ("--client-lease-max", "20", "--client-lease as well"),
+        ("--unservable-grace", "-1", "or never"),
+        ("--unservable-grace", "1e-9", "or never"),
+        ("--give-up-after", "soon", "or never"),
+        ("--initializer-timeout", "0", "from 0.001"),
+        ("--placement", "", '--placement ""'),
+        ("--log-level", "", '--log-level ""'),
         ("--slots", "-1", "at least 1"),
         ("--slots", "1000000", "at most 1024"),
     ],
@@ -82,12 +119,89 @@ def test_a_wrong_choice_for_a_worker_is_told_in_a_line(
     assert done.returncode in {1, 2}
     complaint = done.stderr[done.stderr.find("isthmus: ") :] if "isthmus: " in done.stderr else done.stderr
     assert words in complaint
+    # What is wrong is told before anything is started; only a Swift executor has to be tried.
+    assert "scheduler listens" not in done.stderr or value == "/bin/true"
+    assert done.stdout == ""
     assert "sysconfig" not in complaint
     assert 'why=""' not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--slots", "1", "--slots", "2"), '--slots is given twice, as "1" and "2"'),
+        (("--slots=2", "--slots", "2"), "--slots is given twice"),
+        (("--resource", "cpu=1", "--resource", "cpu=2"), "--resource cpu=1 and --resource cpu=2"),
+        (("--resource", "cpu=1", "--resource", "cpu=1"), "give one amount of cpu"),
+        (("--label", "a=b", "--label", "a=c"), "--label a=b and --label a=c"),
+        (("--resource", "gpu=1", "--gpus", "1"), "leave --resource gpu= out"),
+        (
+            ("--client-lease", "100", "--client-lease-max", "20"),
+            "--client-lease 100 s is longer than the 20 s",
+        ),
+        (("--python", "python3", "--no-python"), "exclude each other"),
+        (("--control-listen", "localhost:0"), "go together"),
+        (
+            ("--listen", "tcp://127.0.0.1:7", "--listen", "tcp://127.0.0.1:7", "--keys", "k"),
+            "--listen tcp://127.0.0.1:7 is given twice",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    short_directory: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = run("up", "--directory", str(short_directory), *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("worker", "--connect", ""), '"" is not an address'),
+        (("worker", "--connect", "ipc:///tmp/x", "--keys", "k"), "--keys is for tcp addresses"),
+        (("worker", "--connect", "ipc:///tmp/x", "--name", " "), "give a name"),
+        (("worker", "--connect", "a", "--connect", "b"), '--connect is given twice, as "a" and "b"'),
+        (("up", "--directory", ""), '--directory "" is empty'),
+        (("scheduler", "--directory", " "), '--directory " " is empty'),
+        (("keys", "--directory", ""), '--directory "" is empty'),
+        (("tasks", "--limit", str(2**63 - 1)), "at most 100000000"),
+        (("tasks", "--client", ""), '--client "" is empty'),
+        (("tasks", "--worker", " "), '--worker " " is empty'),
+        (("tasks", "--control", ""), '--control "" is empty'),
+        (("status", "--token-file", ""), '--token-file "" is empty'),
+        (("status", "--authority", ""), '--authority "" is empty'),
+        (("simulate", "--nodes", "0"), "--nodes 0: it is 1 to 50000"),
+        (("simulate", "--seeds", "0"), "--seeds 0: it begins at 1"),
+        (("simulate", "--steps", "0"), "--steps 0: it begins at 1"),
+        (("simulate", "--trace", ""), '--trace "" is empty'),
+    ],
+)
+def test_no_verb_takes_an_option_for_something_else(arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_a_trace_that_cannot_be_written_is_known_before_the_campaign(tmp_path: Path) -> None:
+    done = run("simulate", "--seeds", "1000000", "--trace", str(tmp_path / "no" / "trace"))
+    assert (done.returncode, "cannot be written" in done.stderr) == (1, True)
+
+
+def test_only_what_says_so_may_be_repeated() -> None:
+    """Of every option of every verb, as the parser itself describes them."""
+    tool = json.loads(run("--experimental-dump-help").stdout)
+    for verb in tool["command"]["subcommands"]:
+        for option in verb.get("arguments", []):
+            if option["kind"] != "option" or not option["shouldDisplay"]:
+                continue
+            name = "--" + option["names"][0]["name"]
+            done = run(verb["commandName"], name, "x", name, "x")
+            assert ("is given twice" in done.stderr) is not option["isRepeating"], (verb["commandName"], name)
+
+
 def test_a_number_may_be_negative_and_is_refused_as_one() -> None:
-    assert "--limit must be at least 1" in run("tasks", "--limit", "-1").stderr
+    assert "it must be at least 1" in run("tasks", "--limit", "-1").stderr
     assert "'-1' is invalid" in run("simulate", "--seeds", "-1").stderr
 
 
@@ -229,9 +343,16 @@ def test_a_page_of_tasks_says_that_there_are_more(cluster: Cluster) -> None:
         (("output", "nonsense"), 2, "SESSION-SEQUENCE"),
         (("cancel", "abc-77"), 1, "no task"),
         (("drain", "nobody"), 1, "isthmus nodes"),
-        (("tasks", "--limit", "0"), 2, "--limit must be at least 1"),
-        (("tasks", "--limit", "-1"), 2, "--limit must be at least 1"),
+        (("tasks", "--limit", "0"), 2, "it must be at least 1"),
+        (("tasks", "--limit", "-1"), 2, "it must be at least 1"),
         (("tasks", "--state", "sleeping"), 2, "sleeping"),
+        (("tasks", "--client", "nobody"), 2, "nobody"),
+        (("tasks", "--worker", "nobody"), 2, "nobody"),
+        (("status", "--token-file", "x"), 2, "--token-file is for https addresses"),
+        (("explain", ""), 2, "SESSION-SEQUENCE"),
+        (("cancel", " "), 2, "SESSION-SEQUENCE"),
+        (("output", ""), 2, "SESSION-SEQUENCE"),
+        (("drain", ""), 1, "isthmus nodes"),
     ],
 )
 def test_what_cannot_be_done_says_what_to_do(

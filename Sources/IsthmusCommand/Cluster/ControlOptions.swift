@@ -25,6 +25,12 @@ struct ControlOptions: ParsableArguments {
                 + "else those of the system.", valueName: "file"))
     var authority: String?
 
+    func validate() throws {
+        try OptionChecks.text(control, "--control", "the path of a control socket, or https://HOST:PORT")
+        try OptionChecks.text(tokenFile, "--token-file", "a file with a token")
+        try OptionChecks.text(authority, "--authority", "a PEM file")
+    }
+
     /// Finds the scheduler, makes the calls of `body`, and says in words what went wrong.
     func withCluster<Result: Sendable>(
         _ body: @Sendable @escaping (ClusterCalls) async throws -> Result
@@ -68,6 +74,11 @@ struct ControlOptions: ParsableArguments {
             throw CommandFailure(
                 "no scheduler listens at \(path); start one with `isthmus up --directory DIR`, or see which "
                     + "run under \(ClusterPlaces.base)", code: .noCluster)
+        }
+        for (option, value) in [("--token-file", tokenFile), ("--authority", authority)] where value != nil {
+            throw CommandFailure(
+                "\(option) is for https addresses, and \(path) is a socket of this machine: leave it out",
+                code: .usage)
         }
         return .unix(path: path)
     }

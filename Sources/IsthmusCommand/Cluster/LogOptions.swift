@@ -20,7 +20,8 @@ struct LogOptions: ParsableArguments {
             Logger.Level(rawValue: text) == nil
         {
             let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("log level \"\(text)\" is none of \(known)")
+            let source = logLevel == nil ? "ISTHMUS_LOG=" : "--log-level "
+            throw ValidationError("\(source)\(OptionChecks.quoted(text)) is none of \(known)")
         }
     }
 

@@ -15,6 +15,7 @@ struct PythonOptions: ParsableArguments {
 
     func validate() throws {
         if noPython && python != nil { throw ValidationError("--python and --no-python exclude each other") }
+        try OptionChecks.text(python, "--python", "the path or the name of a python")
     }
 
     /// Nil when no Python tasks are wanted.

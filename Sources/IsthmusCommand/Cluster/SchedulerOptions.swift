@@ -46,7 +46,8 @@ struct SchedulerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A worker that will join, by what it offers, for example cpu=8,gpu=2,memory=64GB,label.zone=a. "
-                + "Tasks that only it can run wait for it. May be repeated.", valueName: "offer"))
+                + "Tasks that only it can run wait for it. May be repeated.", valueName: "offer"),
+        transform: Expectation.parse)
     var expect: [Expectation] = []
 
     @Option(
@@ -54,36 +55,39 @@ struct SchedulerOptions: ParsableArguments {
         help: ArgumentHelp(
             "How long a task waits that no connected or expected worker can run before it is refused: "
                 + "seconds, or never. Default: 10, but 0 with --expect, and for `up` without --listen.",
-            valueName: "seconds"))
+            valueName: "seconds"),
+        transform: Grace.parse)
     var unservableGrace: Grace?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "How long a worker may be silent before its tasks run elsewhere. Default: 5.",
-            valueName: "seconds"))
-    var workerLease: Double?
+            valueName: "seconds"),
+        transform: Seconds.workerLease)
+    var workerLease: Interval?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "How long a client over tcp may be silent or without a connection before its tasks are dropped. "
-                + "A client may ask for another time. Default: 60.", valueName: "seconds"))
-    var clientLease: LeaseSeconds?
+                + "A client may ask for another time. Default: 60.", valueName: "seconds"),
+        transform: Seconds.clientLease)
+    var clientLease: Interval?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The longest such time that a client may ask for. Default: a day.", valueName: "seconds"))
-    var clientLeaseMax: LeaseSeconds?
+            "The longest such time that a client may ask for. Default: a day.", valueName: "seconds"),
+        transform: Seconds.clientLease)
+    var clientLeaseMax: Interval?
 
     func validate() throws {
-        if let workerLease, !(workerLease >= 0.1 && workerLease < 1e6) {
-            throw ValidationError("--worker-lease must be at least 0.1 seconds")
-        }
+        try checkTexts()
+        try checkLeases()
         guard SchedulerConfiguration.placements.contains(placement) else {
             throw ValidationError(
-                "--placement \(placement): give one of "
+                "--placement \(OptionChecks.quoted(placement)): give one of "
                     + SchedulerConfiguration.placements.joined(separator: ", "))
         }
         for address in listen {
@@ -102,6 +106,14 @@ struct SchedulerOptions: ParsableArguments {
                         + "only; make them with `isthmus keys --directory DIR`")
             }
         }
+        if keys != nil, listen.isEmpty {
+            throw ValidationError(
+                "--keys is for tcp addresses: give --listen tcp://HOST:PORT as well, or leave it out")
+        }
+        // A port of 0 is another one each time.
+        if let address = WorkerOptions.repeated(listen.filter { !$0.hasSuffix(":0") }) {
+            throw ValidationError("--listen \(address) is given twice")
+        }
         let given = [controlCertificate, controlKey, controlTokens].compactMap { $0 }.count
         if controlListen == nil && given > 0 || controlListen != nil && given < 3 {
             throw ValidationError(
@@ -110,6 +122,30 @@ struct SchedulerOptions: ParsableArguments {
         }
         if let controlListen, HostAndPort.parse(controlListen) == nil {
             throw ValidationError("--control-listen \(controlListen): give HOST:PORT")
+        }
+    }
+
+    private func checkTexts() throws {
+        try OptionChecks.text(directory, "--directory", "a folder")
+        try OptionChecks.text(keys, "--keys", "the folder that `isthmus keys` made")
+        try OptionChecks.name(name, "--name")
+        try OptionChecks.text(controlCertificate, "--control-certificate", "a PEM file")
+        try OptionChecks.text(controlKey, "--control-key", "a PEM file")
+        try OptionChecks.text(controlTokens, "--control-tokens", "a file with one or two tokens")
+    }
+
+    private func checkLeases() throws {
+        let longest = clientLeaseMax ?? Limits.clientLeaseMax
+        if let clientLease, clientLease > longest {
+            throw ValidationError(
+                "--client-lease \(Seconds.words(clientLease)) is longer than the \(Seconds.words(longest)) "
+                    + "that a client may ask for: give at most that, or a larger --client-lease-max")
+        }
+        if let clientLeaseMax, clientLease == nil, clientLeaseMax < Limits.clientLease {
+            throw ValidationError(
+                "--client-lease-max \(Seconds.words(clientLeaseMax)) is shorter than the "
+                    + "\(Seconds.words(Limits.clientLease)) of a client that asks for nothing: give "
+                    + "--client-lease as well")
         }
     }
 
@@ -137,10 +173,10 @@ struct SchedulerOptions: ParsableArguments {
             addresses: [inproc, ClusterPlaces.schedulerAddress(in: directory)].compactMap { $0 } + listen,
             keysDirectory: keys.map(ClusterPlaces.absolute))
         configuration.place(by: placement)
-        if let workerLease { configuration.lease(workers: .milliseconds(Int64(workerLease * 1_000))) }
+        if let workerLease { configuration.lease(workers: workerLease) }
         configuration.expected = expect.map(\.offer)
-        if let clientLease { configuration.clientLease = clientLease.interval }
-        if let clientLeaseMax { configuration.clientLeaseMax = clientLeaseMax.interval }
+        if let clientLease { configuration.clientLease = clientLease }
+        if let clientLeaseMax { configuration.clientLeaseMax = clientLeaseMax }
         if let unservableGrace {
             configuration.unservableGrace = unservableGrace.interval
         } else if !expect.isEmpty || inproc != nil && listen.isEmpty {

@@ -24,8 +24,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What running tasks share, for example cpu=8, memory=16GB, gpu=2, licence=1; may be repeated. "
-                + "Default: one cpu per slot.", valueName: "name=amount"))
-    var resource: [String] = []
+                + "Default: one cpu per slot.", valueName: "name=amount"),
+        transform: ResourceAmount.parse)
+    var resource: [ResourceAmount] = []
 
     @Option(
         parsing: .unconditional,
@@ -38,41 +39,58 @@ struct WorkerOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "Memory of one executor with its children, beyond which it is killed, for example 2GB.",
-            valueName: "size"))
+            valueName: "size"),
+        transform: ByteCount.ofExecutor)
     var memoryMax: ByteCount?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long the initializer of a client may run in an executor. Default: 60.", valueName: "seconds")
-    )
-    var initializerTimeout: Double?
+            "How long the initializer of a client may run in an executor. Default: 60.",
+            valueName: "seconds"),
+        transform: Seconds.positive)
+    var initializerTimeout: Interval?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "How long running tasks go on while the scheduler cannot be reached: seconds, or never. "
-                + "Default: 60.", valueName: "seconds"))
+                + "Default: 60.", valueName: "seconds"),
+        transform: Grace.parse)
     var giveUpAfter: Grace?
 
     func validate() throws {
         if let slots, !(1...Limits.slotsPerWorkerMax).contains(slots) {
             throw ValidationError(
-                "--slots must be at least 1" + (slots < 1 ? "" : " and at most \(Limits.slotsPerWorkerMax)"))
+                "--slots \(slots): it must be at least 1 and at most \(Limits.slotsPerWorkerMax)")
         }
-        if let initializerTimeout, !(initializerTimeout > 0 && initializerTimeout < 1e9) {
-            throw ValidationError("--initializer-timeout must be more than 0 seconds")
+        try OptionChecks.text(swift, "--swift", "the path of an executable")
+        try OptionChecks.text(gpus, "--gpus", "a number, names joined by commas, or all")
+        var values: [String: String] = [:]
+        for word in label {
+            let (key, value) = try OptionChecks.label(word, "--label")
+            if let other = values.updateValue(value, forKey: key) {
+                throw ValidationError(
+                    "--label \(key)=\(other) and --label \(key)=\(value): a key is given once")
+            }
         }
-        for word in label where (word.firstIndex(of: "=") ?? word.startIndex) == word.startIndex {
-            throw ValidationError("label \"\(word)\" is not key=value")
-        }
-        for word in resource where ResourceAmount(word) == nil {
+        guard label.count <= Limits.labelsPerWorkerMax else {
             throw ValidationError(
-                "--resource \(word): give name=amount, for example gpu=2, cpu=7.5 or memory=16GB")
+                "--label is given \(label.count) times: a worker has at most \(Limits.labelsPerWorkerMax)")
         }
-        if gpus != nil, resource.contains(where: { $0.hasPrefix("gpu=") }) {
+        if let name = Self.repeated(resource.map(\.name)) {
+            let given = resource.filter { $0.name == name }.map { "--resource \($0.text)" }
+            throw ValidationError("\(given.joined(separator: " and ")): give one amount of \(name)")
+        }
+        if gpus != nil, resource.contains(where: { $0.name == "gpu" }) {
             throw ValidationError("--gpus names the gpus; leave --resource gpu= out")
         }
+    }
+
+    /// The first that occurs a second time.
+    static func repeated(_ names: [String]) -> String? {
+        var seen: Set<String> = []
+        return names.first { !seen.insert($0).inserted }
     }
 
     func configuration(scheduler: String, name: String) throws -> WorkerConfiguration {
@@ -91,19 +109,23 @@ struct WorkerOptions: ParsableArguments {
         configuration.name = name
         configuration.adoptsOrphans = true
         configuration.executorMemoryMax = memoryMax?.bytes
-        if let initializerTimeout {
-            configuration.initializerTimeout = .milliseconds(Int64(initializerTimeout * 1_000))
-        }
+        if let initializerTimeout { configuration.initializerTimeout = initializerTimeout }
         if let giveUpAfter { configuration.giveUpAfter = giveUpAfter.interval }
         for word in label {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             configuration.labels[String(parts[0])] = String(parts[1])
         }
-        for amount in resource.compactMap(ResourceAmount.init) {
+        for amount in resource {
             configuration.resources[amount.name] = amount.amount
         }
         let counted = configuration.resources.removeValue(forKey: "gpu").map { "\($0 / 1_000)" }
         if let gpus = gpus ?? counted { configuration.devices = try Self.devices(gpus) }
+        // Nothing is started for a Python that cannot be used.
+        do throws(WorkerError) {
+            try configuration.askPython()
+        } catch {
+            throw CommandFailure("\(error)")
+        }
         return configuration
     }
 
@@ -114,43 +136,5 @@ struct WorkerOptions: ParsableArguments {
         } catch {
             throw CommandFailure("--gpus \(text): \(error)", code: .usage)
         }
-    }
-}
-
-/// "gpu=2", "cpu=7.5", "memory=16GB": memory in bytes, everything else in thousandths.
-struct ResourceAmount: Hashable {
-    let name: String
-    let amount: UInt64
-
-    init?(_ text: String) {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty else { return nil }
-        name = String(parts[0])
-        if name == "memory" {
-            guard let size = ByteCount(argument: String(parts[1])) else { return nil }
-            amount = size.bytes
-        } else {
-            guard let value = Double(parts[1]), value >= 0, value < 1e12 else { return nil }
-            if name == "gpu", value != value.rounded() { return nil }
-            amount = UInt64((value * 1_000).rounded())
-        }
-        if amount > Limits.resourceAmountMax { return nil }
-    }
-}
-
-/// "500MB", "2 GB", "2GiB", or a plain number of bytes.
-struct ByteCount: ExpressibleByArgument, Hashable {
-    let bytes: UInt64
-
-    init?(argument: String) {
-        let units: [(String, UInt64)] = [
-            ("KIB", 1 << 10), ("MIB", 1 << 20), ("GIB", 1 << 30), ("TIB", 1 << 40),
-            ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
-        ]
-        let text = argument.uppercased().filter { $0 != " " }
-        let unit = units.first { text.hasSuffix($0.0) }
-        let number = text.dropLast(unit?.0.count ?? 0)
-        guard let value = Double(number), value > 0, value * Double(unit?.1 ?? 1) < 1e18 else { return nil }
-        bytes = UInt64(value * Double(unit?.1 ?? 1))
     }
 }

@@ -15,6 +15,8 @@ struct Keys: ParsableCommand {
     @Option(help: ArgumentHelp("Folder to write to; made with mode 0700 if missing.", valueName: "dir"))
     var directory: String
 
+    func validate() throws { try OptionChecks.text(directory, "--directory", "a folder") }
+
     func run() throws {
         let folder = ClusterPlaces.absolute(directory)
         do throws(TransportError) {

@@ -29,12 +29,19 @@ struct Simulate: ParsableCommand {
     @Option(help: "Printed with a failure: which build this is.") var commit = ProductVersion.text
 
     func validate() throws {
-        guard (1...50_000).contains(nodes) else { throw ValidationError("--nodes is 1 to 50000") }
-        guard seeds >= 1, steps ?? 1 >= 1 else { throw ValidationError("--seeds and --steps begin at 1") }
+        guard (1...50_000).contains(nodes) else {
+            throw ValidationError("--nodes \(nodes): it is 1 to 50000")
+        }
+        guard seeds >= 1 else { throw ValidationError("--seeds \(seeds): it begins at 1") }
+        if let steps, steps < 1 { throw ValidationError("--steps \(steps): it begins at 1") }
+        try OptionChecks.text(trace, "--trace", "a file")
     }
 
     func run() throws {
         SeedOnTrap.install()
+        if let trace, !FileManager.default.createFile(atPath: trace, contents: nil) {
+            throw CommandFailure("--trace \(trace): the file cannot be written")
+        }
         let begun = MonotonicClock.now
         var campaign = Campaign()
         for number in 0..<seeds {

@@ -30,8 +30,15 @@ struct Tasks: AsyncParsableCommand {
     @Option(help: "Only tasks whose latest attempt is on this worker (an id).") var worker: String?
     @Option(parsing: .unconditional, help: "At most this many.") var limit = 50
 
+    /// More than a scheduler can know at once.
+    private static let limitMax = 100_000_000
+
     func validate() throws {
-        if limit < 1 { throw ValidationError("--limit must be at least 1") }
+        guard (1...Self.limitMax).contains(limit) else {
+            throw ValidationError("--limit \(limit): it must be at least 1 and at most \(Self.limitMax)")
+        }
+        try OptionChecks.text(client, "--client", "the id of a client, as `isthmus nodes` prints it")
+        try OptionChecks.text(worker, "--worker", "the id of a worker, as `isthmus nodes` prints it")
     }
 
     func run() async throws { try await watch.repeating(list) }

@@ -35,6 +35,12 @@ struct Worker: AsyncParsableCommand {
         } catch {
             throw ValidationError("--connect: \(error)")
         }
+        try OptionChecks.text(keys, "--keys", "the worker.key that `isthmus keys` made")
+        try OptionChecks.name(name, "--name")
+        if !connect.hasPrefix("tcp://") && keys != nil {
+            throw ValidationError(
+                "--keys is for tcp addresses; --connect \(connect) needs none: leave it out")
+        }
         if connect.hasPrefix("tcp://") && keys == nil {
             throw ValidationError(
                 "--connect \(connect) needs --keys FILE: the worker.key that `isthmus keys` made")
