@@ -21,6 +21,7 @@ def picture() -> dict[str, Any]:
     import signal
     import subprocess
     import sys
+    import threading
 
     names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
     mask = os.umask(0)
@@ -41,6 +42,8 @@ def picture() -> dict[str, Any]:
         "path": sys.path[:],
         "recursion": sys.getrecursionlimit(),
         "hooks": (sys.gettrace(), sys.getprofile(), gc.isenabled()),
+        "of threads": (threading.gettrace(), threading.getprofile()),
+        "builtins": (print, open, len, type, isinstance, __import__, sum),
         "cpus": sorted(os.sched_getaffinity(0)),
     }
 
@@ -162,6 +165,25 @@ def interpreter() -> None:
     locale.setlocale(locale.LC_ALL, "C.UTF-8")
 
 
+def threads() -> None:
+    import threading
+
+    threading.settrace(lambda *_: None)
+    threading.setprofile(lambda *_: None)
+
+
+def replaces_builtins() -> int:
+    import builtins
+
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("not the real one")
+
+    for name in ("print", "open", "len", "type", "isinstance", "vars", "dict", "tuple", "__import__"):
+        setattr(builtins, name, broken)
+    del builtins.sum
+    return 1
+
+
 def cpus() -> None:
     import os
 
@@ -172,7 +194,7 @@ CHANGES = [
     closes_descriptors, redirects_descriptors, closes_streams, detaches_streams, drops_streams,
     breaks_streams, truncates_output, changes_directory, changes_environment,
     changes_environment_behind_python, replaces_environment, lowers_limits,
-    masks_and_signals, interpreter, cpus,
+    masks_and_signals, interpreter, threads, replaces_builtins, cpus,
 ]  # fmt: skip
 
 
@@ -237,6 +259,88 @@ def test_an_initializers_changes_are_its_sessions_baseline(executor: Executor, t
     executor.send(driver.FORGET_SESSION, driver.SESSION.to_bytes(8, "little"))
     other = executor.outcome(executor.assign(pickled(((), {})), 7, session=2)).value()
     assert other == plain[:2]
+
+
+def test_trace_functions_that_raise_are_errors_of_their_task(executor: Executor) -> None:
+    def trace(of: str, how: str, after: int) -> int:
+        import sys
+        import threading
+
+        calls = [0]
+
+        def hook(_frame: object, event: str, _argument: object) -> object:
+            calls[0] += 1
+            if calls[0] > after:
+                raise ValueError("from the trace function")
+            return hook
+
+        for module in (sys, threading) if of == "both" else (sys,) if of == "sys" else (threading,):
+            for name in ("settrace", "setprofile") if how == "both" else (how,):
+                getattr(module, name)(hook)
+        return 1
+
+    def hooks() -> list[object]:
+        import sys
+        import threading
+
+        return [sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile()]
+
+    process = executor.call(identity).value()
+    for of in ("sys", "threading", "both"):
+        for how in ("settrace", "setprofile", "both"):
+            for after in (*range(12), 20, 40):
+                tasks = [executor.start(trace, of, how, after), executor.start(hooks)]
+                first, second = [executor.outcome(task) for task in tasks]
+                assert first.status == driver.VALUE or isinstance(first.value(), ValueError)
+                assert second.value() == [None] * 4, (of, how, after)
+    assert executor.call(identity).value() == process
+
+
+def identity() -> int:
+    import os
+
+    return os.getpid()
+
+
+def test_an_interrupt_that_comes_late_ends_nothing(executor: Executor) -> None:
+    def interrupts(after: float) -> int:
+        import os
+        import signal
+        import threading
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return 1
+
+    process = executor.call(identity).value()
+    for n in range(50):
+        first = executor.call(interrupts, n * 20e-6)
+        assert first.status == driver.VALUE or isinstance(first.value(), KeyboardInterrupt)
+    for _ in range(10):
+        executor.call(identity)
+    assert executor.call(identity).value() == process
+
+
+def test_an_initializers_builtins_are_its_sessions(executor: Executor) -> None:
+    def initializer() -> None:
+        import builtins
+
+        builtins.print = "the initializer's"  # type: ignore[assignment]
+
+    def look() -> object:
+        return print
+
+    def change() -> None:
+        import builtins
+
+        builtins.print = "a task's"  # type: ignore[assignment]
+        builtins.__dict__["open"] = "a task's"
+
+    executor.start(initializer)
+    executor.setup(pickled(((), {})), executor.functions[initializer])
+    assert executor.call(look).value() == "the initializer's"
+    executor.call(change)
+    assert executor.call(look).value() == "the initializer's"
 
 
 def test_an_executor_that_cannot_be_put_back_says_so(executor: Executor) -> None:

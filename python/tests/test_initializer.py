@@ -15,8 +15,22 @@ from isthmus import Client
 
 name, connections, calls = None, {}, []
 
+class Settings:
+    level, table, unset, shape = 1, {}, None, None
+
+    @classmethod
+    def get(cls):
+        return cls.level, cls.table, cls.unset, cls.shape and cls.shape.size
+
+class Shape:
+    size = 3
+
 def initializer(given):
     global name
+    Settings.level = 7
+    Settings.table["of"] = given
+    Settings.added = "added"
+    Settings.shape = Shape()
     name = given
     connections["db"] = "open " + given
 
@@ -28,6 +42,12 @@ def rename(n):
     global name
     name = f"renamed {n}"
 
+def settings(n):
+    return Settings.get(), Settings.added
+
+def settings_of(kind):
+    return kind.get()
+
 def main():
     with (
         ProcessPoolExecutor(1, initializer=initializer, initargs=("x",))
@@ -38,6 +58,9 @@ def main():
         print(list(pool.map(task, [2, 3], chunksize=1)))
         pool.submit(rename, 4).result(60)
         print(pool.submit(task, 5).result(60))
+        for n in range(3):
+            print(pool.submit(settings, n).result(60))
+        print(pool.submit(settings_of, Settings).result(60), list(pool.map(settings, [1])))
 
 if __name__ == "__main__":
     main()
@@ -56,4 +79,6 @@ def test_initializer_and_tasks_share_the_globals_of_a_script(tmp_path: Path, kin
         "('x', 'open x', 1)",
         "[('x', 'open x', 2), ('x', 'open x', 3)]",
         "('renamed 4', 'open x', 4)",
+        *["((7, {'of': 'x'}, None, 3), 'added')"] * 3,
+        "(7, {'of': 'x'}, None, 3) [((7, {'of': 'x'}, None, 3), 'added')]",
     ]

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle.cloudpickle as base
 
+from isthmus_bridge import namespaces
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -52,6 +54,12 @@ _unfilled: set[int] = set()
 
 _filled: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
 """Names of the attributes that came with a class."""
+
+_given: weakref.WeakKeyDictionary[type, tuple[int | None, dict[str, object]]] = weakref.WeakKeyDictionary()
+"""The session from which a class got its attributes, and the marks of those that can be told apart."""
+
+_METHODS = (types.FunctionType, classmethod, staticmethod, property)
+"""What always comes anew: it may call what was changed."""
 
 _MEMBER_ATTRIBUTES = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 """What `EnumType` sets itself in a member."""
@@ -187,13 +195,36 @@ def _fill(kind: Any, state: _State) -> None:
     attributes, members, bases = state
     if bases is not None and kind.__bases__ != bases:
         type.__setattr__(kind, "__bases__", bases)
-    base._class_setstate(kind, (attributes, {}))
+    base._class_setstate(kind, (_changed(kind, attributes), {}))
     for name, own in members.items():
         vars(kind[name]).update(own)
     for name in _filled.get(kind, frozenset()) - attributes.keys():
         if name in kind.__dict__:
             type.__delattr__(kind, name)
     _filled[kind] = frozenset(attributes)
+
+
+def _changed(kind: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Those attributes that the session has not given before as they are now, or that are missing."""
+    session = namespaces.loading.session
+    if session is None:
+        return attributes
+    from isthmus_bridge.marks import data_mark
+
+    before = _given.get(kind)
+    known = before[1] if before is not None and before[0] == session else {}
+    marks = {
+        name: mark
+        for name, value in attributes.items()
+        if not isinstance(value, _METHODS) and (mark := data_mark(value)) is not None
+    }
+    _given[kind] = session, marks
+    own = kind.__dict__
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name not in marks or name not in own or marks[name] != known.get(name)
+    }
 
 
 def _fill_new(kind: Any, state: _State) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import _isthmus
 from isthmus_bridge import calls, cancellation, devices, output, results, state
 from isthmus_bridge._limits import INLINE_BYTES_MAX
+from isthmus_bridge.builtin_names import watch
 from isthmus_bridge.namespaces import loading
 from isthmus_bridge.setup import Setups
 
@@ -86,17 +87,20 @@ class Executor:
     def run(self) -> None:
         """Serve until the worker says that it is enough."""
         self._log.install()
+        raised: BaseException | None = None
         while True:
             try:
-                self.serve()
-                return
-            except BaseException as error:
-                # A request to stop, or an interrupt that a task has sent to its own process, that fell
-                # between two operations of the loop.
-                if _isthmus.running() is not None:
-                    self._fail(error)
-                elif isinstance(error, state.Unfit):
+                if raised is None:
+                    self.serve()
+                    return
+                error, raised = raised, None
+                if isinstance(error, state.Unfit):
                     self._give_up(error)
+                self._fail(error)
+            except BaseException as error:
+                # A request to stop, an interrupt that a task has sent to its own process, or what a trace
+                # function raised, between two operations of the loop or of what follows here.
+                raised = error
 
     def _give_up(self, error: BaseException) -> None:
         """Have the worker replace this executor, which cannot run the next task as it should."""
@@ -107,6 +111,7 @@ class Executor:
     def serve(self) -> None:  # noqa: PLR0912, PLR0915 - what runs for each task, in one piece
         """The loop. Raises only what an interrupt makes it raise."""
         next_work, send = _isthmus.next, _isthmus.value
+        traced, profiled, names = sys.gettrace, sys.getprofile, watch
         loads, dumps = pickle.loads, pickle.dumps
         loaded, broken, lines = self._functions.loaded, self._setups.broken, self._log.lines
         keeper, look = self._state, self._state.look
@@ -143,6 +148,8 @@ class Executor:
                 except BaseException as error:
                     raise self._loading_failed(error) from error
                 value = call(*args, **kwargs)
+                if traced() is not None or profiled() is not None or names.changed:
+                    keeper.mend_first()
                 if type(value) in _SMALL:
                     data = dumps(value, 5)
                     work = payload = args = kwargs = value = None
@@ -253,6 +260,8 @@ class Executor:
         self._finish(VALUE, NO_REASON, "", parts)
 
     def _finish(self, status: int, reason: int, detail: str, parts: tuple[results.Part, ...]) -> None:
+        if sys.gettrace() is not None or sys.getprofile() is not None or watch.changed:
+            self._state.mend_first()
         changed = _isthmus.finish(status, reason, detail, parts)
         if changed or self._state.look() or not self._streams_work:
             self._state.mend(changed)
@@ -280,8 +289,15 @@ class Executor:
         return _OutcomeError(ARGUMENTS_NOT_LOADABLE, told)
 
     def _fail(self, error: BaseException) -> None:
-        """End the task with what it raised, or with what kept it from running."""
+        """End the task with what it raised, or with what kept it from running.
+
+        What is raised when no task runs came too late for one: a signal, or a trace function.
+        """
+        self._state.mend_first()
         loading.reset()
+        if _isthmus.running() is None:
+            self._state.mend(_isthmus.changed())
+            return
         self._flush()
         status, reason, detail = EXCEPTION, NO_REASON, ""
         if isinstance(error, cancellation.TaskCancelled):

@@ -8,9 +8,11 @@ import pickle
 import types
 from typing import Any
 
+import cloudpickle.cloudpickle as base
+
 from isthmus_bridge import by_value
 
-__all__ = ["leaf_mark", "mark"]
+__all__ = ["data_mark", "leaf_mark", "mark"]
 
 _LEAVES = frozenset({type(None), bool, int, str, bytes, types.ModuleType, types.BuiltinFunctionType})
 """What never changes, so that the value is its own mark."""
@@ -42,6 +44,20 @@ def mark(value: Any) -> object:
     leaf = leaf_mark(value)
     if leaf is not None:
         return leaf
+    found = _digest(_Marker, value)
+    return object() if found is None else found
+
+
+def data_mark(value: Any) -> object | None:
+    """The mark of a value that is complete while what refers to it is still being unpickled.
+
+    None for one that holds instances of classes that travel by value: these may lack their attributes yet.
+    """
+    leaf = leaf_mark(value)
+    return leaf if leaf is not None else _digest(_DataMarker, value)
+
+
+def _digest(marker: type[_Marker], value: Any) -> object | None:
     digest = hashlib.blake2b(digest_size=16)
 
     def take(buffer: pickle.PickleBuffer) -> bool:
@@ -53,9 +69,9 @@ def mark(value: Any) -> object:
 
     file = io.BytesIO()
     try:
-        _Marker(file, 5, buffer_callback=take).dump(value)
+        marker(file, 5, buffer_callback=take).dump(value)
     except Exception:
-        return object()
+        return None
     digest.update(file.getbuffer())
     return digest.digest()
 
@@ -72,3 +88,13 @@ class _Marker(by_value.Pickler):
 
     def _dynamic_function_reduce(self, function: Any) -> Any:
         raise pickle.PicklingError(f"{function!r} has no mark")
+
+
+class _DataMarker(_Marker):
+    """The same for plain data."""
+
+    def persistent_id(self, value: Any) -> Any:
+        kind = type(value)
+        if kind.__module__ != "builtins" and not base._should_pickle_by_reference(kind):
+            raise pickle.PicklingError(f"{value!r} may not be complete")
+        return super().persistent_id(value)

@@ -16,12 +16,14 @@ import os
 import resource
 import signal
 import sys
+import threading
 from _locale import LC_ALL, setlocale
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _isthmus
 from isthmus_bridge import authkey
 from isthmus_bridge._limits import RECURSION_MAX
+from isthmus_bridge.builtin_names import BuiltinNames, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +62,13 @@ class Baseline(NamedTuple):
     streams: tuple[Any, Any, Any]
     recursion: int
     authkey: bytes | None
-    hooks: tuple[Any, Any, bool]
-    """Of `sys.settrace`, `sys.setprofile`, and whether garbage is collected."""
+    hooks: tuple[Any, Any]
+    """Of `sys.settrace` and `sys.setprofile`."""
+    hooks_of_threads: tuple[Any, Any]
+    """The same of `threading`."""
+    collects: bool
+    """Whether garbage is collected."""
+    builtins: BuiltinNames
 
 
 class Unfit(Exception):
@@ -92,7 +99,9 @@ class Keeper:
             or sys.path is not self._path
             or len(sys.path) != len(current.path)
             or os.environ is not self._environ
-            or sys.gettrace() is not None
+            or threading._trace_hook is not None  # type: ignore[attr-defined]
+            or threading._profile_hook is not None  # type: ignore[attr-defined]
+            or watch.changed
         )
 
     def end_setup(self, session: int) -> None:
@@ -148,6 +157,22 @@ class Keeper:
         """Make descriptors 1 and 2 those of the executor again, so that buffers can be emptied."""
         self._mend_descriptors()
 
+    def mend_first(self) -> None:
+        """Put back what would run in, or instead of, our own code: trace functions and builtins."""
+        trace, profile = self.current.hooks
+        while True:
+            try:
+                if sys.gettrace() is not trace or sys.getprofile() is not profile:
+                    sys.settrace(None)
+                    sys.setprofile(None)
+                    sys.settrace(trace)
+                    sys.setprofile(profile)
+                self.current.builtins.put_back()
+                return
+            except BaseException:
+                # One of them raised while it was put away, and Python has dropped it for that.
+                trace = profile = None
+
     def _taken(self) -> Baseline:
         directory = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         mask = os.umask(0o22)
@@ -168,7 +193,10 @@ class Keeper:
             streams=(sys.stdin, sys.stdout, sys.stderr),
             recursion=sys.getrecursionlimit(),
             authkey=authkey.current(),
-            hooks=(sys.gettrace(), sys.getprofile(), gc.isenabled()),
+            hooks=(sys.gettrace(), sys.getprofile()),
+            hooks_of_threads=(threading.gettrace(), threading.getprofile()),
+            collects=gc.isenabled(),
+            builtins=BuiltinNames(),
         )
 
     def _mend_descriptors(self) -> None:
@@ -214,13 +242,12 @@ class Keeper:
         if sys.getrecursionlimit() != base.recursion:
             sys.setrecursionlimit(base.recursion)
         authkey.put(base.authkey)
-        trace, profile, collects = base.hooks
-        if sys.gettrace() is not trace:
-            sys.settrace(trace)
-        if sys.getprofile() is not profile:
-            sys.setprofile(profile)
-        if gc.isenabled() != collects:
-            (gc.enable if collects else gc.disable)()
+        self.mend_first()
+        trace, profile = base.hooks_of_threads
+        threading.settrace(trace)
+        threading.setprofile(profile)
+        if gc.isenabled() != base.collects:
+            (gc.enable if base.collects else gc.disable)()
         sys.stdin, sys.stdout, sys.stderr = base.streams
         if any(map(_is_closed, base.streams)):
             self._reopen(base.streams)
