@@ -117,6 +117,18 @@ def throw_at_two(kind: type[BaseException], value: int) -> int:
     return value
 
 
+def exhaust(values: list[int]) -> int:
+    rest = iter(values)
+    return next(rest) + next(rest)
+
+
+def exhaust_chained(values: list[int]) -> int:
+    try:
+        return exhaust(values)
+    except StopIteration as error:
+        raise RuntimeError("the function's own") from error
+
+
 class Throws:
     """Raises when it is read."""
 

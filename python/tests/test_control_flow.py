@@ -6,7 +6,9 @@ import asyncio
 import concurrent.futures
 import importlib.util
 import pickle
+import re
 import sys
+import traceback
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -55,8 +57,20 @@ def test_map_never_ends_without_a_word(client: Client, kind: type, retries: int 
     view = client if retries is None else client.options(retries=retries)
     results = view.map(tasks.throw_at_two, [kind] * 5, range(5))
     assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(RuntimeError, match=f"the task raised {kind.__name__}"):
+    with pytest.raises(RuntimeError, match=f"the task raised {kind.__name__}") as caught:
         next(results)
+    assert type(caught.value.__cause__) is kind
+    shown = "".join(traceback.format_exception(caught.value))
+    assert re.search(r'client_tasks\.py", line \d+, in throw_at_two\n +raise kind', shown)
+
+
+def test_a_runtime_error_of_a_mapped_function_is_its_own(client: Client) -> None:
+    for function, rows in ((tasks.exhaust, [[1]]), (next, [iter([])]), (tasks.exhaust_chained, [[1]])):
+        with pytest.raises(RuntimeError) as caught:
+            list(client.map(function, rows))
+        own = function is tasks.exhaust_chained
+        assert isinstance(caught.value.__cause__, StopIteration) != own
+        assert str(caught.value) == ("the function's own" if own else "the task raised StopIteration")
 
 
 @pytest.mark.parametrize("kind", LEAVING)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import pickle
+import socket
+import tempfile
+import threading
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import pytest
 
-from isthmus import errors
+from isthmus import Client, NotSerializable, errors
 
 CLASSES = [
     kind
@@ -82,3 +85,38 @@ def test_a_user_of_the_standard_library_catches_it(
     kind: type[BaseException], bases: tuple[type[BaseException], ...]
 ) -> None:
     assert all(issubclass(kind, base) for base in bases)
+
+
+def the_file(file: Any) -> Any:
+    return file
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: open(__file__), "open file '.*test_errors.py': open it where it is used"),
+        (lambda: [{"nested": open(__file__)}], "open file '.*test_errors.py'"),
+        (lambda: open(__file__, "rb"), "BufferedReader"),
+        (lambda: tempfile.NamedTemporaryFile("w+"), "open file"),
+        (socket.socket, "socket"),
+        (threading.Lock, "lock"),
+        (lambda: (n for n in [1]), "generator"),
+    ],
+)
+def test_what_belongs_to_this_process_is_named(cluster: Client, make: Any, words: str) -> None:
+    value = make()
+    with pytest.raises(NotSerializable, match=f"{words}.*argument 1 of the_file"):
+        cluster.submit(the_file, value).result(30)
+    with pytest.raises(NotSerializable, match=words):
+        list(cluster.map(the_file, [value]))
+
+    def captures() -> Any:
+        return value
+
+    with pytest.raises(NotSerializable, match=f"{words}.*variable 'value'"):
+        cluster.submit(captures).result(30)
+
+
+def test_an_open_file_as_a_result_is_named(cluster: Client) -> None:
+    with pytest.raises(NotSerializable, match="open returned _io.TextIOWrapper.*open file '/etc/hostname'"):
+        cluster.submit(open, "/etc/hostname").result(30)

@@ -17,6 +17,7 @@ import contextlib
 import copyreg
 import functools
 import io
+import pickle
 import sys
 import types
 import weakref
@@ -27,7 +28,6 @@ import cloudpickle.cloudpickle as base
 from isthmus_bridge import classes, namespaces, typing_forms
 
 if TYPE_CHECKING:
-    import pickle
     from collections.abc import Callable
 
 __all__ = ["Pickler", "dumps", "is_importable"]
@@ -126,6 +126,16 @@ def _reduced_code(value: types.CodeType) -> Any:
     return make, (*arguments[:_FILENAME], value.co_filename, *arguments[_FILENAME + 1 :])
 
 
+def _reduced_file(value: io.TextIOWrapper) -> Any:
+    if value is sys.stdout or value is sys.stderr:
+        return NotImplemented
+    # cloudpickle would send what is still to be read of it.
+    name = getattr(value, "name", None)
+    raise pickle.PicklingError(
+        f"cannot pickle the open file {name!r}: open it where it is used, or pass its path or its text"
+    )
+
+
 def _reduced_reference(value: weakref.ref[Any]) -> Any:
     return _reference, (value(),)
 
@@ -175,6 +185,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     _CACHED: _reduced_cache,
     functools.cached_property: _reduced_property,
     types.CodeType: _reduced_code,
+    io.TextIOWrapper: _reduced_file,
     weakref.ReferenceType: _reduced_reference,
     weakref.WeakKeyDictionary: _reduced_weak_mapping,
     weakref.WeakValueDictionary: _reduced_weak_mapping,

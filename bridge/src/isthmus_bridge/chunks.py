@@ -34,17 +34,29 @@ def run_chunk(
 ) -> tuple[list[Any], Failure | None]:
     """Call `function` for each row of `columns`; see the module for what comes back."""
     values: list[Any] = []
+    # A generator makes a `RuntimeError` of a `StopIteration`, which would end a `map` without a word. `extend`
+    # keeps what it has appended when its iterator raises.
+    calls = (
+        (function(value) for value in columns[0])
+        if len(columns) == 1
+        else (function(*row) for row in zip(*columns, strict=True))
+    )
     try:
-        # `extend` keeps what it has appended when the iterator raises, and loops in C.
-        values.extend(map(function, *columns))
-        if len(values) < len(columns[0]):
-            # As its exception is lost, the function would have to be called again to see where.
-            raise RuntimeError("the task raised StopIteration")
+        values.extend(calls)
     except TaskCancelled:
         raise
     except BaseException as error:
-        return values, describe(error)
+        return values, describe(_raised_by_function(error))
     return values, None
+
+
+def _raised_by_function(error: BaseException) -> BaseException:
+    """What the function raised, if the generator around it has made another exception of it."""
+    inner = error.__traceback__ and error.__traceback__.tb_next
+    ours = run_chunk.__code__.co_filename
+    made_here = inner is None or (inner.tb_frame.f_code.co_filename == ours and inner.tb_next is None)
+    cause = error.__cause__
+    return cause if made_here and isinstance(cause, StopIteration) and type(error) is RuntimeError else error
 
 
 def run_neutral_chunk(function: Callable[..., Any], columns: Sequence[Sequence[Any]]) -> neutral.Packed:
