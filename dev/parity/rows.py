@@ -143,7 +143,12 @@ ROWS: dict[str, list[Row]] = {
             "",
             _CONCURRENT,
         ),
-        Row("waiting for several", "wait; as_completed", "", _CONCURRENT),
+        Row(
+            "waiting for several",
+            "wait; wait(timeout); wait(return_when); as_completed; as_completed(timeout)",
+            "",
+            _CONCURRENT,
+        ),
         Row("values of any shape", "", "DynamicValue*; NoValue", _TYPED),
         Row("arrays", "", "NDArray*", "Python has NumPy's"),
     ],

@@ -87,6 +87,72 @@ def test_who_is_cancelled_while_waiting_stops_the_task(cluster: Client) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("how", ["wrap_future", "run_in_executor", "await", "gather"])
+def test_every_future_of_asyncio_stops_its_task_when_it_is_cancelled(cluster: Client, how: str) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        if how == "run_in_executor":
+            waits = loop.run_in_executor(cluster, time.sleep, 1_000)
+            await until(lambda: any(f.running() for f in cluster._engine.table.values()), "it runs")
+        else:
+            future = cluster.submit(time.sleep, 1_000)
+            await until(future.running, "it runs")
+            waits = {
+                "wrap_future": lambda: asyncio.wrap_future(future),
+                "await": lambda: asyncio.ensure_future(_await(future)),
+                "gather": lambda: asyncio.gather(asyncio.wrap_future(future)),
+            }[how]()
+            await asyncio.sleep(0)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        await until(lambda: not cluster._engine.table, "the task is given up")
+        # Its slot is free: two tasks run at once.
+        assert await asyncio.gather(*[cluster.submit(tasks.add, n, 1) for n in range(4)]) == [1, 2, 3, 4]
+
+    asyncio.run(run())
+
+
+def test_a_task_that_runs_outlives_a_plain_cancel(cluster: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    future = cluster.submit(tasks.until_file, str(gate), "done")
+    eventually(future.running, "it runs")
+    assert not future.cancel()
+    gate.touch()
+    assert future.result(WAIT) == "done"
+
+
+@pytest.mark.parametrize("how", ["one after another", "all at once"])
+def test_many_submits_let_the_event_loop_run(stand_ins: StandIns, how: str) -> None:
+    count = 20_000
+
+    async def run(client: Client) -> list[float]:
+        pauses, stop = [], False
+
+        async def tick() -> None:
+            last = time.monotonic()
+            while not stop:
+                await asyncio.sleep(0)
+                pauses.append(time.monotonic() - last)
+                last = time.monotonic()
+
+        ticks = asyncio.ensure_future(tick())
+        if how == "one after another":
+            futures = [await client.submit_async(abs, -n) for n in range(count)]
+        else:
+            futures = await asyncio.gather(*[client.submit_async(abs, -n) for n in range(count)])
+        stop = True
+        await ticks
+        assert [future.result(WAIT) for future in futures[::1_000]] == list(range(0, count, 1_000))
+        return pauses
+
+    with Client(stand_ins.start()) as client:
+        pauses = asyncio.run(run(client))
+    # In steps that are short, apart from a few that met another process: never all in one.
+    assert len([pause for pause in pauses if pause < 0.1]) >= 10
+    assert sorted(pauses)[-3] < sum(pauses) / 3
+
+
 async def _await(future: Any) -> Any:
     return await future
 

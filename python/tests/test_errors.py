@@ -6,9 +6,9 @@ import concurrent.futures
 import inspect
 import pickle
 import socket
-import tempfile
 import threading
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,13 +91,16 @@ def the_file(file: Any) -> Any:
     return file
 
 
+def a_file(mode: str) -> Any:
+    return Path(__file__).open(mode)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: open(__file__), "open file '.*test_errors.py': open it where it is used"),
-        (lambda: [{"nested": open(__file__)}], "open file '.*test_errors.py'"),
-        (lambda: open(__file__, "rb"), "BufferedReader"),
-        (lambda: tempfile.NamedTemporaryFile("w+"), "open file"),
+        (lambda: a_file("r"), r"open file '.*test_errors\.py': open it where it is used"),
+        (lambda: [{"nested": a_file("r")}], r"open file '.*test_errors\.py'"),
+        (lambda: a_file("rb"), "BufferedReader"),
         (socket.socket, "socket"),
         (threading.Lock, "lock"),
         (lambda: (n for n in [1]), "generator"),
@@ -118,5 +121,5 @@ def test_what_belongs_to_this_process_is_named(cluster: Client, make: Any, words
 
 
 def test_an_open_file_as_a_result_is_named(cluster: Client) -> None:
-    with pytest.raises(NotSerializable, match="open returned _io.TextIOWrapper.*open file '/etc/hostname'"):
+    with pytest.raises(NotSerializable, match=r"open returned _io\.TextIOWrapper.*open file '/etc/"):
         cluster.submit(open, "/etc/hostname").result(30)

@@ -84,6 +84,37 @@ def test_values_that_are_held_come_before_the_session_ends() -> None:
     assert [len(future.result()) for future in futures] == [LARGE] * 3
 
 
+def test_what_only_other_tasks_got_does_not_come_at_the_end() -> None:
+    before = resident_bytes()
+    with Client(slots=1) as client:
+        parts = [client.submit(bytes, LARGE) for _ in range(16)]
+        small = client.submit(abs, -1)
+        lengths = [client.submit(len, part) for part in parts]
+        both = client.submit(max, small, small)
+        ends = [client.submit(with_another_end, parts[0]) for _ in range(2)]
+        concurrent.futures.wait([*parts, *ends])
+        assert len(parts[1].result()) == LARGE
+    assert resident_bytes() - before < 8 * LARGE
+    assert [len(end.result()) for end in ends] == [LARGE] * 2
+    assert sum(length.result() for length in lengths) == 16 * LARGE
+    assert (small.result(), both.result(), len(parts[1].result())) == (1, 1, LARGE)
+    with pytest.raises(isthmus.ClusterError, match=r"stayed with the scheduler.*shut down"):
+        parts[0].result()
+    assert parts[0].exception() is not None
+
+
+def test_a_failure_is_never_taken_for_a_large_value(cluster: Client) -> None:
+    cluster.submit(bytes, LARGE).result()
+    large = cluster.submit(fail_with, LARGE)
+    after = cluster.submit(len, large)
+    for future in (large, after, *concurrent.futures.wait([cluster.submit(fail_with, LARGE)]).done):
+        error = future.exception(timeout=30)
+        assert isinstance(error, ValueError)
+        assert len(error.args[0]) == LARGE
+        with pytest.raises(ValueError):
+            future.result()
+
+
 def test_a_value_that_can_not_be_had_any_more_is_an_error() -> None:
     with Client(slots=1) as client:
         future = client.submit(bytes, LARGE)
@@ -91,6 +122,10 @@ def test_a_value_that_can_not_be_had_any_more_is_an_error() -> None:
         client._engine._fail(isthmus.ClusterError("the cluster is gone"))
         with pytest.raises(isthmus.ClusterError, match=r"stayed with the scheduler.*the cluster is gone"):
             future.result(timeout=30)
+
+
+def fail_with(size: int) -> None:
+    raise ValueError(bytes(size))
 
 
 def with_another_end(value: bytes) -> bytes:

@@ -92,8 +92,11 @@ def test_a_cell_that_submits_more_than_fits_waits_as_a_script_does(notebook: Not
     assert notebook.run("client.submit(abs, -1).result()") == "1"
 
 
-def pressed(notebook: Notebook, cell: str, folder: Path) -> None:
-    """Press stop when the task runs that `cell` waits for; returns when the task has been stopped."""
+def pressed(notebook: Notebook, cell: str, folder: Path, first: str = "") -> None:
+    """Press stop when the task runs that `cell` waits for; returns when the task has been stopped.
+
+    `first` is a cell that is run before.
+    """
     folder.mkdir()
     begun, waits, left = folder / "begun", folder / "waits", folder / "left"
     notebook.run(
@@ -110,6 +113,7 @@ def pressed(notebook: Notebook, cell: str, folder: Path) -> None:
         eventually(lambda: begun.exists() and waits.exists(), "the task runs, and is waited for")
         notebook.interrupt()
 
+    notebook.run(first)
     presser = threading.Thread(target=press)
     presser.start()
     with pytest.raises(CellExecutionError) as caught:
@@ -130,6 +134,49 @@ def test_the_stop_button_ends_the_task_that_a_cell_waits_for(notebook: Notebook,
         notebook,
         "results = client.options(retries=1).map(work, range(5)); wait_begins(); list(results)",
         tmp_path / "each",
+    )
+
+
+SUBMITS = "futures = [client.submit(work) for _ in range(6)]"
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "[future.result() for future in futures]",
+        "isthmus.wait(futures)",
+        "list(isthmus.as_completed(futures))",
+        "futures[0].output",
+    ],
+)
+def test_the_stop_button_ends_all_that_was_typed(notebook: Notebook, tmp_path: Path, wait: str) -> None:
+    notebook.run("other = client.submit(abs, -7)")
+    pressed(notebook, f"{SUBMITS}; wait_begins(); {wait}", tmp_path / "one cell")
+    assert notebook.run("[future.cancelled() for future in futures] == [True] * 6") == "True"
+    pressed(notebook, f"wait_begins(); {wait}", tmp_path / "two cells", SUBMITS)
+    assert notebook.run("[future.cancelled() for future in futures] == [True] * 6") == "True"
+    assert notebook.run("other.result()") == "7"
+
+
+def test_a_task_of_another_cell_goes_on(notebook: Notebook, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    notebook.run(
+        f"def until_go():\n    while not os.path.exists({str(go)!r}): time.sleep(0.01)\n    return 7\n"
+        "other = client.submit(until_go)"
+    )
+    pressed(notebook, f"{SUBMITS}; wait_begins(); futures[-1].result()", tmp_path / "cell")
+    go.touch()
+    assert notebook.run("other.result()") == "7"
+
+
+def test_the_stop_button_ends_a_submit(notebook: Notebook, tmp_path: Path) -> None:
+    notebook.run("block = bytes(50_000_000)")
+    pressed(
+        notebook, "wait_begins(); kept = [client.submit(work, block) for _ in range(30)]", tmp_path / "one"
+    )
+    # What the cell had submitted has gone with it: both slots are free, and so is the credit.
+    assert (
+        notebook.run("[client.submit(len, block).result() for _ in range(30)] == [50_000_000] * 30") == "True"
     )
 
 

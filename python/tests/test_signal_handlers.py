@@ -139,15 +139,18 @@ def test_a_handler_interrupts_a_handler(client: Client, tmp_path: Path, signals:
     assert got == [64, 32, 7]
 
 
+@pytest.mark.parametrize("seen", [False, True])
 @pytest.mark.parametrize("where", ["link", "outbox"])
 def test_a_wait_that_cannot_end_is_refused(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, seen: bool
 ) -> None:
     """The interrupted step holds what the wait needs, and goes on only after the handler."""
     monkeypatch.setattr("isthmus._limits.GATE_SECONDS", 0.1)
     gate = tmp_path / "gate"
     waits = client.submit(tasks.until_file, str(gate), 7)
     engine = client._engine
+    # Once there was a large value, a wait asks for its own at once.
+    monkeypatch.setattr(engine.link.left, "seen", seen)
     before = signal.signal(signal.SIGUSR1, lambda *_: waits.result())
     try:
         with (

@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from client_support import HERE, ROOT, eventually
@@ -24,12 +25,13 @@ PROMPT_SECONDS = 5.0
 class Terminal:
     """A script that was started in a terminal of its own."""
 
-    def __init__(self, script: Path) -> None:
+    def __init__(self, script: Path | None = None, python: str = sys.executable) -> None:
         sources = [str(ROOT / "python" / "src"), str(ROOT / "bridge" / "src"), str(HERE)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sources)}
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.execve(sys.executable, [sys.executable, str(script)], environment)
+            arguments = [python, str(script)] if script is not None else [python, "-q"]
+            os.execve(python, arguments, environment)
         self.screen = ""
 
     def shows(self, text: str) -> None:
@@ -43,6 +45,10 @@ class Terminal:
                     self.screen += os.read(self.master, 65_536).decode(errors="replace")
                 except OSError:  # the last process has left the terminal
                     assert text in self.screen, f"{text!r} is not on the screen:\n{self.screen}"
+
+    def types(self, line: str) -> None:
+        """Types a line at the prompt."""
+        os.write(self.master, line.encode() + b"\r")
 
     def press(self, key: bytes) -> None:
         os.write(self.master, key)
@@ -60,16 +66,14 @@ class Terminal:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
+def terminals() -> Iterator[Callable[..., Terminal]]:
     started: list[Terminal] = []
 
-    def run(text: str) -> Terminal:
-        script = tmp_path / "script.py"
-        script.write_text(textwrap.dedent(text))
-        started.append(Terminal(script))
+    def start(*arguments: Any) -> Terminal:
+        started.append(Terminal(*arguments))
         return started[-1]
 
-    yield run
+    yield start
     for terminal in started:
         try:
             os.kill(terminal.pid, signal.SIGKILL)
@@ -77,6 +81,16 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
         except (ProcessLookupError, ChildProcessError):
             pass
         os.close(terminal.master)
+
+
+@pytest.fixture
+def start(terminals: Callable[..., Terminal], tmp_path: Path) -> Callable[[str], Terminal]:
+    def run(text: str) -> Terminal:
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(text))
+        return terminals(script)
+
+    return run
 
 
 def test_ctrl_c_ends_a_script_that_waits_for_a_task(start: Callable[[str], Terminal]) -> None:
@@ -138,6 +152,26 @@ def test_ctrl_c_ends_a_program_of_asyncio(start: Callable[[str], Terminal]) -> N
     terminal.shows("KeyboardInterrupt")
     assert terminal.ended() != 0
     assert time.monotonic() - pressed < PROMPT_SECONDS
+
+
+def test_ctrl_c_at_a_prompt_cancels_what_was_typed(
+    terminals: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    terminal = terminals()
+    terminal.types("import isthmus, os, time; client = isthmus.Client(slots=2)")
+    terminal.types("other = client.submit(abs, -7)")
+    for n, wait in enumerate(
+        ["[f.result() for f in futures]", "isthmus.wait(futures)", "list(isthmus.as_completed(futures))"]
+    ):
+        terminal.types("futures = [client.submit(time.sleep, 600) for _ in range(6)]")
+        terminal.types(f"print('wai' + 'ts {n}'); {wait}")
+        terminal.shows(f"waits {n}")
+        terminal.press(CTRL_C)
+        terminal.types(f"print('ended', {n}, [f.cancelled() for f in futures], other.result())")
+        terminal.shows(f"ended {n} {[True] * 6} 7")
+    terminal.types("client.shutdown(); print('is' + ' shut'); exit()")
+    terminal.shows("is shut")
+    assert terminal.ended() == 0
 
 
 def test_ctrl_z_and_fg_go_on_where_it_was(start: Callable[[str], Terminal], tmp_path: Path) -> None:

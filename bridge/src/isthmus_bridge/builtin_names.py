@@ -39,7 +39,7 @@ class BuiltinNames:
     """What the names mean at one moment."""
 
     def __init__(self) -> None:
-        builtins.__class__ = _Builtins  # type: ignore[assignment]
+        builtins.__class__ = _Builtins
         self._values = dict(builtins.__dict__)
 
     def put_back(self) -> None:

@@ -34,7 +34,7 @@ def run_chunk(
 ) -> tuple[list[Any], Failure | None]:
     """Call `function` for each row of `columns`; see the module for what comes back."""
     values: list[Any] = []
-    # A generator makes a `RuntimeError` of a `StopIteration`, which would end a `map` without a word. `extend`
+    # A generator makes a `RuntimeError` of `StopIteration`, which would end a `map` without a word. `extend`
     # keeps what it has appended when its iterator raises.
     calls = (
         (function(value) for value in columns[0])

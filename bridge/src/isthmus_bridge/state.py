@@ -100,7 +100,7 @@ class Keeper:
             or len(sys.path) != len(current.path)
             or os.environ is not self._environ
             or threading._trace_hook is not None  # type: ignore[attr-defined]
-            or threading._profile_hook is not None  # type: ignore[attr-defined]
+            or threading._profile_hook is not None
             or watch.changed
         )
 

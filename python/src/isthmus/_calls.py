@@ -303,7 +303,7 @@ if TYPE_CHECKING:
             """Like the built-in `map`; see `Client.map`."""
 
 else:
-    from concurrent.futures import as_completed, wait
+    from ._gathering import as_completed, wait
 
     class Calls:
         """Its methods are those of the class that is derived from it."""

@@ -17,6 +17,7 @@ from isthmus_bridge.graphs import Call, evaluate, identity
 
 from . import _limits as limits
 from ._callbacks import Observer, observed
+from ._interrupts import interrupted
 from ._lowering import Graph, Invocation
 from ._task import Node, Nodes, TaskFunction
 from ._waiting import Condition
@@ -181,9 +182,11 @@ class Run:
             if isinstance(future, Future) and future.has_failed():
                 future.result()
 
-    def cancel(self) -> None:
-        """Stop whatever has not ended, running or not."""
-        self._engine.cancel_all(self._tasks)
+    def cancel(self) -> list[int]:
+        """Stop whatever has not ended, running or not; returns the numbers of these tasks."""
+        tasks = [task for task in self._tasks if task in self._link.table]
+        self._engine.cancel_all(tasks)
+        return tasks
 
 
 def compute(
@@ -205,8 +208,10 @@ def compute(
                 observer.wait()
             run.wait(values.values())
             return _nested(keys, values)
-        except BaseException:
-            run.cancel()
+        except BaseException as error:
+            waited = run.cancel()
+            if isinstance(error, KeyboardInterrupt):
+                interrupted(engine, waited)
             raise
 
 

@@ -40,6 +40,9 @@ class LeftValues:
         if not self.seen or future._stage not in (NOTHING, LEFT):
             return False
         sequence = future._sequence
+        if self._outbox.is_held_here():
+            # In a signal handler that must not wait here; the wait for the value says so.
+            return False
         with self._outbox.gate:
             if sequence in self._asked or not sequence:
                 return False
@@ -69,13 +72,18 @@ class LeftValues:
             self._futures.pop(sequence, None)
 
     def ask_for_all(self) -> bool:
-        """Before the session ends: have everything sent that a future lacks. False if nothing is missing."""
+        """Before the session ends: have what a future lacks sent. False if nothing is missing.
+
+        A value that went to other tasks, and that nobody has asked for, is not.
+        """
         missing = False
         if not self.is_wanted:
             return False
         for found in list(self._futures.values()):
             future = found()
-            if future is not None and future._stage == LEFT:
+            if future is None or future._stage != LEFT:
+                continue
+            if future._sequence in self._asked or future._is_end():
                 self.ask(future)
                 missing = True
         return missing

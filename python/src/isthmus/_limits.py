@@ -28,6 +28,9 @@ FRAME_BYTES: Final = 64 << 10
 #: A lone submit goes out at once; within this time after a send, further ones are gathered.
 GATHER_SECONDS: Final = 100e-6
 
+#: For how long `submit_async` may hold up its event loop before it lets others run.
+LOOP_SECONDS: Final = 5e-3
+
 #: After so many tasks since it last looked, the background thread leaves the link alone for a moment.
 BURST_TASKS: Final = 32
 BURST_SECONDS: Final = 1e-3

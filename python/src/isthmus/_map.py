@@ -26,8 +26,8 @@ from isthmus_bridge.chunks import run_chunk
 
 from . import _limits as limits
 from ._chunks import element_error
+from ._interrupts import interrupted, is_interactive
 from ._task import TaskFunction
-from ._waiting import is_interactive
 from .errors import ExecutorCrashed
 from .future import Future
 from .options import SwiftFunction, TaskOptions
@@ -35,7 +35,7 @@ from .options import SwiftFunction, TaskOptions
 if TYPE_CHECKING:
     from ._engine import Engine
     from ._submitting import Submitter
-    from .client import Client
+    from ._views import View
 
 _logger = logging.getLogger("isthmus")
 
@@ -164,7 +164,7 @@ class Feed:
         try:
             self._fill()
         except BaseException as error:
-            self.close(running=_means_the_work(error))
+            self.stop(error)
             raise
 
     def __iter__(self) -> Iterator[list[Any]]:
@@ -389,6 +389,14 @@ class Feed:
         self._cancel(running)
         self._forget()
 
+    def stop(self, error: BaseException) -> None:
+        """Give it up because of what was raised where it was read; see `_interrupts`."""
+        waited = [chunk.future._sequence for chunk in self._pending]
+        is_interrupt = isinstance(error, KeyboardInterrupt) and is_interactive()
+        self.close(running=is_interrupt)
+        if is_interrupt:
+            interrupted(self._engine, waited)
+
     def _forget(self) -> None:
         number, self._number = self._number, 0
         if number:
@@ -398,10 +406,10 @@ class Feed:
 class _Holder:
     """What the iterator of a `map` holds on to."""
 
-    def __init__(self, feed: Feed, client: object) -> None:
+    def __init__(self, feed: Feed, view: object) -> None:
         self.feed = feed
         # A client that somebody maps with is in use.
-        self.client = client
+        self.view = view
 
     def __del__(self) -> None:
         # This may run at any moment, under any lock: leave the work to the client's own thread.
@@ -424,8 +432,7 @@ class _Either:
 
 
 def map_chunks(
-    client: Client,
-    options: TaskOptions,
+    view: View,
     function: Callable[..., Any] | SwiftFunction,
     iterables: tuple[Iterable[Any], ...],
     timeout: float | None,
@@ -434,6 +441,7 @@ def map_chunks(
 ) -> Iterator[Any]:
     """See `Client.map`."""
     deadline = None if timeout is None else time.monotonic() + timeout
+    options = view._task_options
     if isinstance(function, TaskFunction):
         options = options.over(function._task_options)
         function = function.importable()
@@ -449,10 +457,10 @@ def map_chunks(
     remaining = min((_length(iterable) for iterable in iterables), default=0)
     pace = _Pace(1 if single else chunksize, None if remaining == _UNKNOWN else remaining)
     feed = Feed(
-        client._engine, client._submitter, function, iterables, deadline, pace, options, buffersize,
+        view._engine, view._submitter, function, iterables, deadline, pace, options, buffersize,
         chunked=not single,
     )  # fmt: skip
-    return _elements(_Holder(feed, client))
+    return _elements(_Holder(feed, view))
 
 
 _UNKNOWN: Final = 2**62
@@ -472,12 +480,7 @@ def _elements(holder: _Holder) -> Iterator[Any]:
                 yield values.pop()
     except KeyboardInterrupt as error:
         # Nobody can ask this iterator any more.
-        feed.close(running=_means_the_work(error))
+        feed.stop(error)
         raise
     finally:
         feed.close()
-
-
-def _means_the_work(error: BaseException) -> bool:
-    """Whether the user wants no part of the map any more, not even what runs."""
-    return isinstance(error, KeyboardInterrupt) and is_interactive()

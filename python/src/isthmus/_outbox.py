@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import _limits as limits
 from . import _wire as wire
+from ._interrupts import Cells
 from .errors import LimitExceeded
 from .options import TaskOptions
 
@@ -62,6 +63,8 @@ class Outbox:
         #: The same by number.
         self.option_sets: list[TaskOptions] = [TaskOptions()]
         self._named: dict[tuple[int, str], int] = {}
+        #: Which tasks were typed together, where somebody types.
+        self.cells = Cells()
 
     def __bool__(self) -> bool:
         return bool(self.records or self._frames)

@@ -14,6 +14,7 @@ from . import _importing
 from . import _limits as limits
 from . import _wire as wire
 from ._culprits import not_serializable, too_large_part, wrapped
+from ._interrupts import submit_interrupted
 from ._once import ValueFunctions
 from ._pickling import (
     Packed,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _pack_submit = wire.pack_submit
+#: Has "ps1" where somebody types (`_interrupts.is_interactive`).
+_system: Final = vars(sys)
 #: Bytes of a submit record in front of its inline arguments, and of its body.
 _HEAD: Final = 40
 _BODY: Final = 32
@@ -101,12 +104,14 @@ class Submitter:
                 return self.submit_swift(function, args, kwargs, options)
             number, options = self._number(function, options)
         engine = self._engine
+        future: Future[T] | None = None
         try:
-            data, buffers, dependencies = pack(engine, (args, kwargs) if number else (function, args, kwargs))
-        except Exception as error:
-            return self._not_submitted(error, function, args, kwargs, options)
-        count = len(data)
-        try:
+            try:
+                value = (args, kwargs) if number else (function, args, kwargs)
+                data, buffers, dependencies = pack(engine, value)
+            except Exception as error:
+                return self._not_submitted(error, function, args, kwargs, options)
+            count = len(data)
             if buffers or dependencies or count >= limits.INLINE_BYTES_MAX or self._running is not None:
                 payload = wire.Payload(wire.PICKLE, data, buffers)
                 return self.add(number, options, wire.KIND_PYTHON, payload, dependencies)
@@ -114,28 +119,33 @@ class Submitter:
             if not self._link.has_credit(size):
                 engine.wait_for_credit(size)
             outbox = self._outbox
+            if "ps1" in _system:
+                outbox.cells.note(outbox.sequence)
             with self._gate:
                 if self._link.refusal is not None or number in outbox.forgotten:
                     self._check(number)
                 is_first = not outbox.tasks
-                sequence = outbox.sequence + 1
-                future: Future[T] = Future(engine, sequence, size)
+                # An interrupt between two steps leaves a number unused, and uses none twice.
+                sequence = outbox.sequence = outbox.sequence + 1
+                future = Future(engine, sequence, size)
                 if self._link.forwarder is not None:
                     future._label = number, options
                 self._table[sequence] = future
+                outbox.size += size
+                outbox.tasks += 1
+                outbox.task_bytes += size
+                outbox.bytes_submitted += size
                 outbox.records.append(
                     _pack_submit(
                         4, 0, 0, count + _BODY, sequence, number, options, 0, 1, 0, 0, 1, 1, 0, count
                     ) + data
                 )  # fmt: skip
-                outbox.sequence = sequence
-                outbox.size += size
-                outbox.tasks += 1
-                outbox.task_bytes += size
-                outbox.bytes_submitted += size
+            engine.send_gathered(is_first)
         except (StaleNumber, LimitExceeded) as error:
             return self._not_submitted(error, function, args, kwargs, options)
-        engine.send_gathered(is_first)
+        except BaseException as error:
+            submit_interrupted(engine, future, error)
+            raise
         return future
 
     def _not_submitted(
@@ -203,27 +213,33 @@ class Submitter:
                 f"{len(dependencies)} futures among the arguments of one task, more than "
                 f"dependencies_per_task_max ({limits.DEPENDENCIES_PER_TASK_MAX})"
             )
-        if not self._link.has_credit(size):
-            self._engine.wait_for_credit(size, late)
-        payload, attachments = wire.payload(arguments.codec, arguments.data, arguments.buffers)
         outbox = self._outbox
-        with self._gate:
-            self._check(number, late)
-            is_first = not outbox.tasks
-            sequence = outbox.sequence + 1
-            future: Future[Any] = Future(self._engine, sequence, size)
-            if self._link.forwarder is not None:
-                future._label = number, options
-            self._table[sequence] = future
-            record = wire.submit(
-                sequence, number, options, kind, payload, dependencies, self._parent(), len(attachments)
-            )
-            outbox.sequence = sequence
-            outbox.tasks += 1
-            outbox.task_bytes += size
-            outbox.bytes_submitted += size
-            outbox.add(record, attachments)
-        self._engine.send_gathered(is_first)
+        future: Future[Any] | None = None
+        try:
+            if not self._link.has_credit(size):
+                self._engine.wait_for_credit(size, late)
+            payload, attachments = wire.payload(arguments.codec, arguments.data, arguments.buffers)
+            if "ps1" in _system:
+                outbox.cells.note(outbox.sequence)
+            with self._gate:
+                self._check(number, late)
+                is_first = not outbox.tasks
+                sequence = outbox.sequence = outbox.sequence + 1
+                future = Future(self._engine, sequence, size)
+                if self._link.forwarder is not None:
+                    future._label = number, options
+                record = wire.submit(
+                    sequence, number, options, kind, payload, dependencies, self._parent(), len(attachments)
+                )
+                self._table[sequence] = future
+                outbox.tasks += 1
+                outbox.task_bytes += size
+                outbox.bytes_submitted += size
+                outbox.add(record, attachments)
+            self._engine.send_gathered(is_first)
+        except BaseException as error:
+            submit_interrupted(self._engine, future, error)
+            raise
         return future
 
     def _parent(self) -> tuple[int, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -21,15 +20,6 @@ class Condition:
 
     def __init__(self, done: Callable[[], bool]) -> None:
         self.done = done
-
-
-def is_interactive() -> bool:
-    """Whether somebody types here: in a notebook, in IPython, or at Python's own prompt.
-
-    An interrupt there means the work that was typed. In a script it means the program, which may handle it
-    and ask for the result again.
-    """
-    return hasattr(sys, "ps1")
 
 
 class Request:

@@ -10,28 +10,25 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import cloudpickle
 
 from . import _importing
 from . import _limits as limits
-from ._calls import Calls
 from ._current import enter, leave
 from ._embedded import Cluster
 from ._engine import Engine
 from ._forwarding import Forwarder
-from ._graph import compute, start
-from ._map import map_chunks
-from ._progress import shown
+from ._interrupts import is_interactive
 from ._submitting import Submitter
-from ._task import Node, TaskFunction
 from ._transport import channel_to, check_address, read_keys
-from .future import Future, forked, html_table
-from .options import SwiftFunction, TaskOptions
+from ._views import View
+from .future import forked, html_table
+from .options import TaskOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -44,11 +41,13 @@ T = TypeVar("T")
 _INTERRUPTS: Final = (KeyboardInterrupt, asyncio.CancelledError)
 
 
-class TaskView(Calls):
+class TaskView(View):
     """A client with options of its own; made by `Client.options`, and as cheap as a variable."""
 
     def __init__(self, client: Client, options: TaskOptions) -> None:
+        # A client that somebody submits with is in use.
         self._client = client
+        self._engine, self._submitter = client._engine, client._submitter
         self._task_options = options
         self._number = client._submitter.options(options)
 
@@ -56,54 +55,8 @@ class TaskView(Calls):
         """A view with further options; those of this view hold unless they are named again."""
         return TaskView(self._client, self._task_options.changed({**changes}))
 
-    if not TYPE_CHECKING:  # `Calls` says what it takes
 
-        def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
-            """See `Client.submit`."""
-            submitter = self._client._submitter
-            if type(fn) is TaskFunction:
-                return submitter.submit_task(fn, args, kwargs, self._number)
-            future: Future[T] = submitter.submit(fn, args, kwargs, self._number)
-            self._task_options.limit(future)
-            return future
-
-        async def submit_async(
-            self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
-        ) -> Future[T]:
-            """See `Client.submit_async`."""
-            if self._client._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
-                return self.submit(fn, *args, **kwargs)
-            return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
-
-        def map(
-            self,
-            fn: Callable[..., T] | SwiftFunction,
-            *iterables: Iterable[Any],
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
-            progress: bool | str = False,
-        ) -> Iterator[T]:
-            """See `Client.map`. The option `timeout` limits each call, the argument the whole iteration."""
-            results = map_chunks(
-                self._client, self._task_options, fn, iterables, timeout, chunksize, buffersize
-            )
-            return shown(results, iterables, progress, fn) if progress else results
-
-    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
-        """See `Client.get`. The options hold for each task of the graph."""
-        client = self._client
-        return compute(client._engine, client._submitter, self._task_options, graph, keys, callbacks)
-
-    dask_get = get
-
-    def compute(self, nodes: Any) -> Any:
-        """See `Client.compute`. The options hold for each task of the graph, before those of its function."""
-        client = self._client
-        return start(client._engine, client._submitter, self._task_options, nodes)
-
-
-class Client(Calls, Executor):  # type: ignore[misc]
+class Client(View, Executor):  # type: ignore[misc]
     """Runs Python callables and registered Swift functions on a cluster.
 
     Without an address it starts a cluster of its own on this machine, which ends with the client.
@@ -187,98 +140,10 @@ class Client(Calls, Executor):  # type: ignore[misc]
             engine.when_closed(cluster.stop)
         self._engine = engine
         self._submitter = submitter
+        self._task_options, self._number = TaskOptions(), 0
         _live.add(engine)
         weakref.finalize(self, engine.abandon).atexit = False
         engine.start()
-
-    if not TYPE_CHECKING:  # `Calls` says what it takes
-
-        def submit(self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any) -> Future[T]:
-            """Have `fn(*args, **kwargs)` called on the cluster; returns its future at once.
-
-            `fn` may be anything that pickle or cloudpickle can carry, lambdas and closures included, or
-            `swift(name)`. A future of this client among the arguments, at any depth, stands for its value:
-            the task waits for it, and the value does not pass through this process.
-
-            Blocks while the scheduler takes on no more work; in an event loop, `submit_async` does not. An
-            argument that cannot be pickled becomes the exception of the future. Raises `LimitExceeded` for
-            arguments beyond a limit, `RuntimeError` after `shutdown`, and the reason if the cluster is gone.
-            """
-            if type(fn) is TaskFunction:
-                return self._submitter.submit_task(fn, args, kwargs, 0)
-            return self._submitter.submit(fn, args, kwargs, 0)
-
-        async def submit_async(
-            self, fn: Callable[..., T] | SwiftFunction, /, *args: Any, **kwargs: Any
-        ) -> Future[T]:
-            """`submit` for event loops: the future, once the scheduler takes on the task.
-
-            Where `submit` would block, this waits without holding up the event loop:
-            `future = await client.submit_async(fn, x)`, then `await future`.
-            """
-            if self._engine.link.has_credit(limits.PAYLOAD_BYTES_MAX):
-                return self.submit(fn, *args, **kwargs)
-            return await asyncio.to_thread(self.submit, fn, *args, **kwargs)
-
-        def map(
-            self,
-            fn: Callable[..., T] | SwiftFunction,
-            *iterables: Iterable[Any],
-            timeout: float | None = None,
-            chunksize: int | None = None,
-            buffersize: int | None = None,
-            progress: bool | str = False,
-        ) -> Iterator[T]:
-            """Like the built-in `map`, with the calls made on the cluster, many at once.
-
-            Results come in order. The iterables may be endless: they are read a bounded way ahead of what was
-            taken, some at the call and the others while results are taken. Elements travel in chunks whose
-            size follows the time that they take, or is `chunksize`. The iterator raises `TimeoutError` when a
-            result is not there `timeout` seconds after the call of `map`. At most `buffersize` elements are
-            read ahead, if it is given. With `progress`, a bar shows how many results were taken
-            (`pip install 'isthmus[progress]'`); a string is its title.
-
-            When the iterator is dropped before its end, what was not started is cancelled. If no result was
-            ever asked for, all calls are made, in bounded memory. `shutdown`, and so the end of a `with`, has
-            what is left called as well, and the results can be taken after it; except for iterables without a
-            length of which results were taken, as these may be endless, and with `buffersize`: there the
-            iterator raises `RuntimeError` after what was read ahead.
-            """
-            results = map_chunks(self, TaskOptions(), fn, iterables, timeout, chunksize, buffersize)
-            return shown(results, iterables, progress, fn) if progress else results
-
-    def get(self, graph: Mapping[Any, Any] | Any, keys: Any, *, callbacks: Any = None, **_: Any) -> Any:
-        """Compute a graph on the cluster, each node as a task, and return the values of `keys`.
-
-        `graph` is a dict as Dask writes it, with plain values or with Dask's objects; Dask need not be
-        installed. In the plain form, a tuple whose first item is callable is a call, a key among its
-        arguments stands for the value of that node, and everything else is data. `keys` is a key, or a list
-        of keys and lists: for a list comes a tuple.
-
-        Only the values of `keys` come to this process. If a node raises, its exception is raised here, and
-        what has not ended is cancelled; so it is on Ctrl-C. A key that is not in the graph is a `KeyError`.
-
-        This is a scheduler function for Dask: `dask.compute(x, scheduler=client.get)`, also under the name
-        `dask_get`. Callbacks of Dask's are called: those given here, or those that are active. Further
-        arguments, which Dask passes on from `compute`, are ignored.
-        """
-        return compute(self._engine, self._submitter, TaskOptions(), graph, keys, callbacks)
-
-    dask_get = get
-
-    @overload
-    def compute(self, nodes: Node[T]) -> Future[T]: ...
-
-    @overload
-    def compute(self, nodes: Sequence[Node[Any]]) -> list[Future[Any]]: ...
-
-    def compute(self, nodes: Any) -> Any:
-        """Submit the graph that `delayed` calls have built; returns the future of its last node.
-
-        For a list of nodes comes a list of futures, and what they share runs once. Values of inner nodes do
-        not come to this process.
-        """
-        return start(self._engine, self._submitter, TaskOptions(), nodes)
 
     #: What Dask asks of a client that is given to it as `scheduler=client`.
     asynchronous = False
@@ -308,9 +173,15 @@ class Client(Calls, Executor):  # type: ignore[misc]
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks, and end the session (and an embedded cluster) when all have ended.
 
-        With `wait`, returns after that. With `cancel_futures`, tasks that have not started are cancelled.
+        With `wait`, returns after that. With `cancel_futures`, tasks that have not started are cancelled. An
+        interrupt of this wait in a notebook or at a prompt cancels all tasks, also those that run.
         """
-        self._engine.close(wait, cancel_futures)
+        try:
+            self._engine.close(wait, cancel_futures)
+        except KeyboardInterrupt:
+            if is_interactive():
+                self._engine.interrupt(wait=False)
+            raise
 
     def cancel_all(self, *, running: bool = False) -> None:
         """Cancel all tasks of this client that have not started; with `running`, stop those that run too.

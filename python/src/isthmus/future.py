@@ -11,6 +11,7 @@ import asyncio
 import html
 import logging
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -24,11 +25,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _outcomes as outcomes
 from . import _pickling as pickling
 from . import _wire as wire
+from ._interrupts import interrupted
 from ._limits import INLINE_BYTES_MAX
-from ._waiting import is_interactive
 
 if TYPE_CHECKING:
     from ._engine import Engine
+    from ._waiting import Awaited
 
 T = TypeVar("T")
 
@@ -73,6 +75,7 @@ class Future(_BaseFuture[T]):
         "_data",
         "_engine",
         "_head",
+        "_is_passed_on",
         "_label",
         "_limits",
         "_sequence",
@@ -89,6 +92,8 @@ class Future(_BaseFuture[T]):
     _limits: outcomes.Limits
     #: Numbers of its function and options; only set where output is forwarded.
     _label: tuple[int, int]
+    #: It is an argument of another task; only set then.
+    _is_passed_on: bool
     _state: str
     _sync: Synchronisation | None
 
@@ -142,8 +147,12 @@ class Future(_BaseFuture[T]):
     def cancel(self, *, running: bool = False) -> bool:
         """Give the task up if it has not started. True if the future is cancelled now.
 
-        With `running`, a task that runs is stopped as well: by an exception inside it, then by force.
+        With `running`, a task that runs is stopped as well: by an exception inside it, then by force. So it
+        is when a future of asyncio is cancelled that stands for this one, as in `asyncio.wrap_future`.
         """
+        if not running and sys._getframe(1).f_globals.get("__name__") == "asyncio.futures":
+            # Its futures know only one way to be cancelled, and `await` of this one cancels what runs.
+            running = True
         return self._engine.cancel(self, running)
 
     def cancelled(self) -> bool:
@@ -167,8 +176,8 @@ class Future(_BaseFuture[T]):
         Raises the exception of the task as it was raised there (with the remote traceback as its cause),
         `CancelledError`, `TimeoutError`, or one of `isthmus.errors`.
 
-        An interrupt of this wait in a notebook or at a prompt cancels the task, also if it runs; in a script
-        it leaves it as it is.
+        An interrupt of this wait in a notebook or at a prompt cancels the task, also if it runs, and all
+        others that the same cell (statement) has submitted; in a script it leaves them as they are.
         """
         stage = self._stage
         if stage == NOTHING or stage == LEFT:
@@ -186,13 +195,13 @@ class Future(_BaseFuture[T]):
             self = None  # type: ignore[assignment]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The exception that `result` would raise, or None; waits for at most `timeout` seconds."""
+        """The exception that `result` would raise, or None; waits for at most `timeout` seconds.
+
+        A large value stays in the cluster (see `result`): that the task has ended with one is known without
+        it, and None. Whether it can be unpickled here, only `result` finds out.
+        """
         if self._stage == NOTHING:
-            try:
-                self._wait(timeout)
-            except KeyboardInterrupt:
-                self._interrupted()
-                raise
+            self._wait(timeout)
         stage = self._stage
         if stage == PICKLED or stage == RAW:
             stage = self._load()
@@ -295,9 +304,14 @@ class Future(_BaseFuture[T]):
             raise TypeError(f"{self!r} belongs to another client: pass its result instead")
         if not self._sequence:
             raise self._data
+        self._is_passed_on = True
         return self._sequence
 
     # Inside.
+
+    def _is_end(self) -> bool:
+        """Whether no other task has got the value: then it was computed for this program."""
+        return not getattr(self, "_is_passed_on", False)
 
     def has_failed(self) -> bool:
         """Whether it is known to have ended otherwise than with a value."""
@@ -314,29 +328,27 @@ class Future(_BaseFuture[T]):
         """Wait for the outcome, and for its value."""
         engine = self._engine
         deadline = None if timeout is None else time.monotonic() + timeout
-        try:
-            engine.ask(self)
-            if self._stage == NOTHING:
-                self._wait(timeout)
-        except KeyboardInterrupt:
-            self._interrupted()
-            raise
+        engine.ask(self)
+        if self._stage == NOTHING:
+            self._wait(timeout)
         if self._stage != LEFT:
             return
         engine.ask(self)
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not engine.wait_for(Arrival(self), remaining):
+        if not self._waited_for(Arrival(self), remaining):
             raise FutureTimeoutError(
                 f"the value of task {self.task_id} did not come within {timeout} seconds"
             )
 
-    def _interrupted(self) -> None:
-        """Ctrl-C or the stop button ended a wait for this: in an interactive session it means the task."""
-        if is_interactive():
-            self.cancel(running=True)
+    def _waited_for(self, awaited: Awaited, timeout: float | None) -> bool:
+        try:
+            return self._engine.wait_for(awaited, timeout)
+        except KeyboardInterrupt:
+            interrupted(self._engine, [self._sequence])
+            raise
 
     def _wait(self, timeout: float | None) -> None:
-        if not self._engine.wait_for(self, timeout):
+        if not self._waited_for(self, timeout):
             raise FutureTimeoutError(f"task {self.task_id} did not end within {timeout} seconds")
 
     def _load(self) -> int:
