@@ -107,7 +107,7 @@ class Lead:
             self.link_lock._is_owned()
             or self._link.outbox.is_held_here()
             or making._is_owned()  # type: ignore[attr-defined]
-            or any(condition._is_owned() for condition in self._followed)
+            or (self._followed and any(condition._is_owned() for condition in self._followed))
         ):
             raise RuntimeError(
                 "a signal handler waits for a task, and has interrupted the client in the midst of a step "
@@ -120,9 +120,11 @@ class Lead:
         self._depth += 1
         self.is_taken = True
         try:
+            wait = link.rest()
             while True:
-                with lock:
-                    wait = link.turn()
+                if wait <= 0:
+                    with lock:
+                        wait = link.turn()
                 if awaited.done():
                     return True
                 if deadline is not None:
@@ -137,6 +139,7 @@ class Lead:
                     wait = min(wait, limits.FOLLOW_SECONDS)
                 if wait > 0:
                     self.sleep(self._fresh_poller(), self.bell, wait)
+                    wait = 0.0
         finally:
             self._depth -= 1
             self.is_taken = self._depth > 0

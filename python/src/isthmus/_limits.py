@@ -69,10 +69,11 @@ TASK_NAMES_MAX: Final = 1_024
 #: Decorated functions whose options are kept together with those of the view that submitted them.
 MERGED_OPTIONS_MAX: Final = 4_096
 
-#: Outcomes that nobody can ask for any more are given back in batches of about this many, or after this
-#: time; a value of `INLINE_BYTES_MAX` and more is given back at once.
+#: Outcomes that nobody can ask for any more are given back in batches of about this many, or after this time:
+#: with the next task, or later on their own. A value of `INLINE_BYTES_MAX` and more is given back at once.
 RELEASES_GATHERED_MAX: Final = 4_096
 RELEASE_SECONDS: Final = 5e-3
+RELEASE_SECONDS_MAX: Final = 10e-3
 
 #: Output of tasks that waits to be printed by `forward_output`; what comes beyond it is not printed.
 FORWARDED_BYTES_MAX: Final = 64 << 20

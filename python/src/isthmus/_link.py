@@ -134,14 +134,27 @@ class Link:
         if self.released:
             self._guarded(self._release)
 
-    def release_is_due(self) -> bool:
-        """Whether outcomes shall be given back now: there are many, large ones, or some for long enough."""
+    def release_is_due(self, seconds: float = limits.RELEASE_SECONDS_MAX) -> bool:
+        """Whether outcomes shall be given back now: there are many, large ones, or some for so long."""
         count = len(self.released)
         return count > 0 and (
             self.releases_large
             or count >= limits.RELEASES_GATHERED_MAX
-            or _monotonic() >= self._released_at + limits.RELEASE_SECONDS
+            or _monotonic() >= self._released_at + seconds
         )
+
+    def rest(self) -> float:
+        """How long to sleep on the channel at most, in seconds, without a turn before; 0 if one is due.
+
+        Says so without a look at the channel, and without the lock: who changes the link wakes who sleeps.
+        """
+        channel, session = self.channel, self._session
+        if (
+            channel.signals_once or self._torn or self.outbox or channel.has_unsent or channel.is_lost
+            or channel.has_received() or session.phase != "established" or self.release_is_due()
+        ):  # fmt: skip
+            return 0.0
+        return self._patience()
 
     def ask_to_cancel(self) -> None:
         """Ask the scheduler to cancel whatever has not started; the outcomes tell which that was."""
@@ -230,8 +243,11 @@ class Link:
             channel.close()
         if self._sent_something and channel.has_received():
             return 0.0
-        longest = limits.RELEASE_SECONDS if self.released else 1.0
-        return max(0.0, min((session.wake_up - _monotonic_ns()) / 1e9, longest))
+        return self._patience()
+
+    def _patience(self) -> float:
+        longest = limits.RELEASE_SECONDS_MAX if self.released else 1.0
+        return max(0.0, min((self._session.wake_up - _monotonic_ns()) / 1e9, longest))
 
     def _is_out_of_patience(self, now: int) -> bool:
         """There is no connection, or the other side does not answer over it: ends the session at last."""
@@ -297,6 +313,9 @@ class Link:
     def _push(self) -> None:
         """Send frames as far as session and credit allow."""
         session, outbox = self._session, self.outbox
+        # What is given back travels along.
+        if self.released and self.release_is_due(limits.RELEASE_SECONDS):
+            self._release()
         while session.phase == "established" and not session.is_blocked:
             frame = outbox.first()
             if frame is None or not self._fits(frame):
