@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isthmus_bridge import neutral
@@ -238,17 +238,25 @@ def test_names() -> None:
     assert set(neutral.__all__) == {"NeutralArray", "NeutralError", "Packed", "list_header", "pack", "unpack"}
 
 
-@given(
-    st.lists(
-        st.one_of(
-            st.lists(st.integers(-(1 << 63), (1 << 64) - 1), max_size=300),
-            st.lists(st.integers(0, 300), max_size=300),
-            st.lists(st.floats(allow_nan=False), max_size=300),
-            st.lists(st.one_of(st.integers(-200, 70_000), st.floats(allow_nan=False), st.text(), st.none())),
-        ),
-        max_size=4,
-    )
+#: Lists of one kind, which are written and read at once, and of several.
+LISTS = st.lists(
+    st.one_of(
+        st.lists(st.integers(-(1 << 63), (1 << 64) - 1), max_size=300),
+        st.lists(st.integers(0, 300), max_size=2_000),
+        st.lists(st.integers(-40, 130), max_size=300),
+        st.lists(st.integers(-(1 << 33), 1 << 33), max_size=300),
+        st.lists(st.floats(allow_nan=False), max_size=300),
+        st.lists(st.booleans(), max_size=300),
+        st.lists(st.text(max_size=40), max_size=300),
+        st.lists(st.binary(max_size=300), max_size=100),
+        st.lists(st.integers(0, 70_000).map("x".__mul__), max_size=20),
+        st.lists(st.one_of(st.integers(-200, 70_000), st.floats(allow_nan=False), st.text(), st.none())),
+    ),
+    max_size=4,
 )
+
+
+@given(LISTS)
 @settings(deadline=None)
 def test_long_lists_are_what_they_were(lists: list[list[object]]) -> None:
     value = [item for one in lists for item in one]
@@ -262,6 +270,32 @@ def test_long_lists_are_what_they_were(lists: list[list[object]]) -> None:
         if single and cut < len(single):
             with pytest.raises(NeutralError):
                 unpack(data[:-cut])
+
+
+@given(LISTS, st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_lists_are_what_they_are_element_by_element(
+    monkeypatch: pytest.MonkeyPatch, lists: list[list[object]], draw: st.DataObject
+) -> None:
+    damaged = bytearray(pack([item for one in lists for item in one]))
+    for _ in range(3):
+        damaged[draw.draw(st.integers(0, len(damaged) - 1))] = draw.draw(st.integers(0, 255))
+
+    def read() -> str:
+        try:
+            return repr(unpack(damaged))
+        except NeutralError as error:
+            return str(error)
+
+    at_once = read()
+    with monkeypatch.context() as patch:
+        patch.setattr(neutral, "SHORT_LIST", 1 << 40)
+        assert at_once == read()
+
+
+def test_a_text_that_is_not_unicode_is_named_with_its_place() -> None:
+    with pytest.raises(NeutralError, match=r"value\[70\]: a str that is not valid Unicode"):
+        pack([*["x"] * 70, "\ud800", "y"])
 
 
 def test_the_place_of_an_integer_that_is_too_large_is_named() -> None:

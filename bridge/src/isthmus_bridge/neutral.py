@@ -210,7 +210,7 @@ class _Packer:
         self.header(len(value), (0x90, 16), 0, 0xDC, 0xDD)
         begin = len(self.out)
         try:
-            if len(value) >= SHORT_LIST and neutral_runs.pack_numbers(self.out, value, self.integer):
+            if len(value) >= SHORT_LIST and neutral_runs.pack_alike(self.out, value, self.integer):
                 return
         except NeutralError:
             # Once more, to name its place.
