@@ -107,6 +107,55 @@ def options(client: Client) -> None:
     client.cancel_all(running=True)
 
 
+def scale(value: int, by: float, words: str) -> str:
+    return words * value
+
+
+async def both(first: int, second: int) -> int:
+    return first + second
+
+
+def mixed(client: Client) -> None:
+    one, words, many = client.submit(abs, 1), client.submit(str, 2), [client.submit(abs, 3)]
+    text: Future[str] = client.submit(scale, one, 1.5, words)
+    named: Future[str] = client.submit(scale, one, by=1.5, words="a")
+    later: Future[str] = client.submit(scale, 2, by=client.submit(float, 3), words=words)
+    number: Future[int] = client.submit(both, one, 2)
+    large: Future[int] = client.submit(max, one, one)
+    length: Future[int] = client.submit(total, many, one)
+    size: Future[int] = client.submit(lambda a, b: len(a) + b, many, one)
+    print(text, named, later, number, large, length, size)
+
+
+def missing(client: Client) -> None:
+    one, words = client.submit(abs, 1), client.submit(str, 2)
+    client.submit(scale)  # wrong
+    client.submit(scale, 1)  # wrong
+    client.submit(scale, 1, 2.5)  # wrong
+    client.submit(add)  # wrong
+    client.submit(add, 1, 2, 3)  # wrong
+    client.submit(add, one, 2, 3)  # wrong
+    client.submit(scale, one)  # wrong
+    client.submit(scale, one, 2.5)  # wrong
+    client.submit(scale, one, 2.5, words, 3)
+    client.submit(total)  # wrong
+    client.submit(total, [one], 1, 2)  # wrong
+    client.submit(both, 1)  # wrong
+    client.submit(both, 1, one, 2)  # wrong
+    client.submit(add, words, 2)  # wrong
+    client.submit(scale, 1, 2.5).result()  # wrong
+    kept: Future[str] = client.submit(scale, 1)  # wrong
+    halve.submit()  # wrong
+    print(kept)
+
+
+async def missing_in_a_coroutine(client: Client) -> None:
+    await (await client.submit_async(scale, 1)).result()  # wrong
+    future: Future[str] = await client.submit_async(scale, 1)  # wrong
+    await client.submit_async(add, 1, 2, 3)  # wrong
+    print(future)
+
+
 def errors(client: Client) -> None:
     client.submit(add, "x")  # wrong
     client.submit(add, 1, "x")  # wrong

@@ -17,7 +17,7 @@ from .options import TaskOptions
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._calls import Held
+    from ._held import ArgumentMissing, Held
     from .options import Options
 
 P = ParamSpec("P")
@@ -49,15 +49,18 @@ class TaskFunction(PickledByName, Generic[P, R]):
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
 
     @overload
-    def submit(self, a: Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
+    def submit(self, a: Future[Any] | Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
 
     @overload
-    def submit(self, a: Any, b: Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
+    def submit(self, a: Any, b: Future[Any] | Held, /, *args: Any, **kwargs: Any) -> Future[R]: ...
 
     @overload
-    def submit(self, **kwargs: Held) -> Future[R]: ...
+    def submit(self) -> ArgumentMissing: ...  # type: ignore[overload-cannot-match]
 
-    def submit(self, *args: Any, **kwargs: Any) -> Future[R]:
+    @overload
+    def submit(self, **kwargs: Future[Any] | Held) -> Future[R]: ...
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
         """Submit a call to the current client; see `Client.submit`. Futures stand for their values."""
         return get_client().submit(self, *args, **kwargs)
 
