@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import client_tasks as tasks
 import cloudpickle
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from isthmus import Client
 from isthmus import _limits as limits
 from isthmus._watching import Watch
+from isthmus_bridge import by_value
 
 #: What a task function of the program below uses, and it returns all of it.
 PROGRAM = """
@@ -76,11 +79,19 @@ def closure(value):
 
 inner = closure(0)
 
+@functools.singledispatch
+def area(shape):
+    return constant
+
+@area.register
+def _(shape: int):
+    return "int", constant
+
 def task(*args):
     child = Child()
     return repr((constant, table, items, members, nested, pair, helper(), helper.note, indirect(),
         child.get(), child.names, child.seen, Child.static(), Child.made(), Data(), Color.RED.value, Point(),
-        remembered(), partial(), inner(),
+        remembered(), partial(), inner(), area(1), area("x"),
         task.__defaults__, helper.__doc__, helper.__annotations__, Color.RED.name))
 """
 
@@ -132,6 +143,9 @@ CHANGES = [
     "inner.__closure__[0].cell_contents = {n}",
     "inner.__defaults__ = ({n},)",
     "task.__defaults__ = ({n},)",
+    "area.register(str, lambda shape: {n})",
+    "area.register(int, lambda shape: ('new', {n}))",
+    "area.registry[int].__defaults__ = ({n},)",
 ]
 
 
@@ -199,6 +213,42 @@ def test_a_watch_holds_until_something_changes(changes: list[tuple[str, int]]) -
         # It may say too soon that something changed, and never too late.
         if watch.holds(program.task):
             assert before == after
+
+
+def test_functions_of_the_library_and_of_graphs_are_pickled_once(
+    cluster: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+
+    def counting(*args: Any, **how: Any) -> bytes:
+        nonlocal count
+        count += 1
+        return dumps(*args, **how)
+
+    dumps = by_value.dumps
+    monkeypatch.setattr(by_value, "dumps", counting)
+
+    @functools.singledispatch
+    def one(value: object) -> str:
+        return "any"
+
+    @functools.singledispatch
+    def two(value: object) -> str:
+        return "another"
+
+    one.register(int, lambda _: "int")
+    futures = [cluster.submit(function, 1) for _ in range(50) for function in (one, two)]
+    assert [future.result(60) for future in futures] == ["int", "another"] * 50
+    assert count <= 8
+    one.register(int, lambda _: "integer")
+    assert cluster.submit(one, 1).result(60) == "integer"
+    count = 0
+    graph = {f"node {n}": (lambda_of_a_graph, n) for n in range(50)}
+    assert cluster.get(graph, list(graph)) == tuple(range(1, 51))
+    assert count <= 4
+
+
+lambda_of_a_graph = eval("lambda n: n + 1", {"__name__": "__main__"})
 
 
 def test_each_lambda_of_a_loop_is_itself(cluster: Client) -> None:

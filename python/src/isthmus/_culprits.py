@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -50,6 +51,16 @@ def not_serializable(
         parts = _of_function(found[1])
     where = f" [{found[0]}: {_type_name(found[1])}]" if found is not None else ""
     return wrapped(error, f"{error}{where}")
+
+
+def is_out_of_stack(error: BaseException) -> bool:
+    """Whether there was no room for pickling on the stack of this thread; else the value itself is deep."""
+    if not isinstance(error, RecursionError) and not isinstance(error.__cause__, RecursionError):
+        return False
+    depth, frame = 0, sys._getframe()
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+    return 2 * depth > sys.getrecursionlimit()
 
 
 def wrapped(error: BaseException, message: str) -> NotSerializable:

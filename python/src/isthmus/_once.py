@@ -13,9 +13,11 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
+from isthmus_bridge.graphs import Listing
+
 from . import _limits as limits
 from ._pickling import Packed
-from ._watching import Watch
+from ._watching import DISPATCHES, Watch
 
 
 class Known:
@@ -96,8 +98,15 @@ class ValueFunctions:
 
     def _source(self, function: Any) -> _Source | None:
         inner, kind = function, type(function)
-        while type(inner) in _WRAPPERS:
-            inner = inner.func if type(inner) is functools.partial else inner.__wrapped__
+        while True:
+            if type(inner) is functools.partial:
+                inner = inner.func
+            elif type(inner) is Listing:
+                inner = inner.function
+            elif type(inner) is _CACHED or getattr(inner, "__code__", None) is DISPATCHES:
+                inner = inner.__wrapped__
+            else:
+                break
         if type(inner) is not types.FunctionType:
             return None
         code = inner.__code__
@@ -160,4 +169,4 @@ class ValueFunctions:
         self._forget(known.number)
 
 
-_WRAPPERS: Final = frozenset({functools.partial, type(functools.lru_cache(len))})
+_CACHED: Final = type(functools.lru_cache(len))

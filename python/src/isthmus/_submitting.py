@@ -13,7 +13,7 @@ from isthmus_bridge.graphs import Listing
 from . import _importing
 from . import _limits as limits
 from . import _wire as wire
-from ._culprits import not_serializable, too_large_part, wrapped
+from ._culprits import is_out_of_stack, not_serializable, too_large_part, wrapped
 from ._interrupts import submit_interrupted
 from ._once import ValueFunctions
 from ._pickling import (
@@ -80,8 +80,8 @@ class Submitter:
         self._table = engine.table
         self._by_name = engine.outbox.by_name
         self._running = _running_task()
-        #: One object for each importable function, so that it is defined once.
-        self._listings: dict[Callable[..., Any], Listing] = {}
+        #: One object for each function of a graph, by its `id`, so that it is defined once.
+        self._listings: dict[int, Listing] = {}
         self._merged: dict[tuple[TaskFunction[..., Any], int], int] = {}
         self._values = ValueFunctions(
             partial(pack, engine), self._define_packed, self._forget_value, engine.outbox.changing
@@ -162,6 +162,8 @@ class Submitter:
         if isinstance(error, LimitExceeded):
             most = too_large_part(self._engine, function, args, kwargs) if error.size else ""
             raise LimitExceeded(f"{error}{most}", error.size) from None
+        if is_out_of_stack(error):
+            raise RecursionError("maximum recursion depth exceeded while a call was submitted") from error
         return self.failed(not_serializable(self._engine, error, function, args, kwargs))
 
     def _number(self, function: Callable[..., Any], options: int) -> tuple[int, int]:
@@ -331,13 +333,13 @@ class Submitter:
         if isinstance(function, SwiftFunction):
             return self.submit(function, args, kwargs, options)
         options = self.named(function, options)
-        if not is_importable(function):
-            return self.submit(Listing(function), args, kwargs, options)
-        listing = self._listings.get(function)
+        # By identity: equal functions may have captured different values.
+        listing = self._listings.get(id(function))
         if listing is None:
-            if len(self._listings) >= limits.FUNCTIONS_KEPT_MAX:
+            most = limits.FUNCTIONS_KEPT_MAX if is_importable(function) else limits.VALUES_KEPT_MAX
+            if len(self._listings) >= most:
                 self._listings.clear()
-            listing = self._listings[function] = Listing(function)
+            listing = self._listings[id(function)] = Listing(function)
         return self.submit(listing, args, kwargs, options)
 
     def submit_task(

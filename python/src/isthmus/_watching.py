@@ -74,6 +74,7 @@ _PARTS_BY_NAME: Final = {
     "functools.cached_property": attrgetter("func", "attrname"),
     "functools._lru_cache_wrapper": attrgetter("__wrapped__", "__dict__"),
     "dataclasses.Field": attrgetter("name", "type", "default", "default_factory", "metadata", "_field_type"),
+    "isthmus_bridge.graphs.Listing": attrgetter("function"),
     "isthmus._task.TaskFunction": attrgetter("_function", "_task_options", "_name"),
 }
 
@@ -215,10 +216,14 @@ class _Walk:
         if not is_library and _may_assign(function.__code__, frozenset(function.__code__.co_freevars)):
             raise Unwatchable(function)
         watch._parts.append((_function_parts, function, _function_parts(function)))
+        if function.__code__ is DISPATCHES:
+            # What its dispatch has found so far follows from its registry, wherever it is.
+            cache = function._clear_cache.__self__  # type: ignore[attr-defined]
+            self._seen[id(cache)] = cache
         self._all(function.__defaults__ or (), is_kept=False)
         for mapping in (function.__kwdefaults__, function.__dict__):
             if mapping is not None:
-                self._mapping(mapping, is_kept=False)
+                self._mapping(mapping, is_kept=is_library)
         self._mapping(function.__annotations__, is_kept=True)
         if getattr(function, "__type_params__", ()):
             self.see(function.__type_params__, is_kept=True)  # type: ignore[attr-defined]
@@ -331,6 +336,9 @@ class _Walk:
         except NameError:
             raise Unwatchable(value) from None
 
+
+#: The code of all functions that `functools.singledispatch` makes.
+DISPATCHES: Final = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
 
 _MUTABLE: Final = frozenset({list, dict, set, types.MappingProxyType})
 _MUTABLE_OF_TYPES: Final = frozenset({"types.SimpleNamespace", "types.ModuleType"})
