@@ -114,3 +114,24 @@ int cposix_epoll_wait(int descriptor, struct cposix_ready *ready, int capacity, 
 void cposix_trim_heap(void) {
     malloc_trim(0);
 }
+
+void cposix_prefer_huge_pages(void *start, size_t count) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)start + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)start + count) & ~(page - 1);
+    if (first < end) {
+        // Advice: where the system has none of them, nothing changes.
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    }
+}
+
+void *cposix_map_memory(size_t count) {
+    void *start = mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) {
+        return NULL;
+    }
+    cposix_prefer_huge_pages(start, count);
+    return start;
+}
+
+void cposix_unmap_memory(void *start, size_t count) { (void)munmap(start, count); }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Posix
 
 /// Bytes that came beside a record, in memory of their own, read straight from the socket.
 ///
@@ -9,10 +10,16 @@ internal import Glibc
     /// Bytes for which this process got no memory: they are read and dropped, and what needs them fails.
     package let missing: Int
 
-    /// Aligned for every numeric type and for vector loads.
+    /// Aligned for every numeric type and for vector loads. A large one lies outside of the heap, in which it
+    /// would leave a hole among what tasks make.
     package init(count: Int) {
         var start: UnsafeMutableRawPointer?
-        if unsafe posix_memalign(&start, 64, max(count, 1)) == 0, let start = unsafe start {
+        if count >= LargeMemory.bytesMin {
+            unsafe start = LargeMemory.map(count)
+        } else if unsafe posix_memalign(&start, 64, max(count, 1)) != 0 {
+            unsafe start = nil
+        }
+        if let start = unsafe start {
             unsafe memory = UnsafeMutableRawBufferPointer(start: start, count: count)
             missing = 0
         } else {
@@ -21,7 +28,13 @@ internal import Glibc
         }
     }
 
-    deinit { unsafe free(memory.baseAddress) }
+    deinit {
+        if count >= LargeMemory.bytesMin {
+            unsafe LargeMemory.unmap(memory)
+        } else {
+            unsafe free(memory.baseAddress)
+        }
+    }
 
     package var count: Int { unsafe memory.count }
 

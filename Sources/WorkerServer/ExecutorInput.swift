@@ -137,6 +137,7 @@ struct ExecutorInput: ~Copyable {
         let present = min(count, filled - start)
         // Safe: any bytes are a valid [UInt8], and reads fill all of them before a record names the array.
         current = unsafe [UInt8](unsafeUninitializedCapacity: count) { _, initialized in initialized = count }
+        LargeMemory.prepare(&current)
         current.replaceSubrange(0..<present, with: buffer[start..<(start + present)])
         currentCount = present
         isReadingAttachment = true

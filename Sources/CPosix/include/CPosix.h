@@ -46,3 +46,10 @@ int cposix_epoll_wait(int descriptor, struct cposix_ready *ready, int capacity, 
 
 // Gives the free pages of the heap back to the system, also those between what is in use.
 void cposix_trim_heap(void);
+
+// Asks for huge pages where a range of memory has not been touched yet.
+void cposix_prefer_huge_pages(void *start, size_t count);
+
+// Memory of its own, of huge pages where the system has them; NULL if there is none.
+void *cposix_map_memory(size_t count);
+void cposix_unmap_memory(void *start, size_t count);

@@ -156,6 +156,7 @@ struct ZmtpReader: ~Copyable {
             throw ZmtpFault("a message part of \(count) bytes, for which there is no memory")
         }
         body = room
+        body.withMutableBytes { LargeMemory.prepare(&$0) }
         filled = 0
         phase = .body
     }
