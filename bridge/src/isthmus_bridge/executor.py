@@ -165,6 +165,7 @@ class Executor:
                         continue
                     self._give_pickled(data, call)
                     continue
+                work = payload = args = kwargs = None
                 self._give(value, call, calls.PICKLE)
             except state.Unfit:
                 raise

@@ -7,8 +7,10 @@ to `__main__`, which is another module at the other end (Dask's rule).
 from __future__ import annotations
 
 import pickle
+import sys
 from typing import Any
 
+from isthmus_bridge import arrays
 from isthmus_bridge._limits import ATTACHMENTS_MAX, INLINE_BYTES_MAX
 
 __all__ = ["dump", "dump_by_value"]
@@ -25,6 +27,9 @@ def dump(value: Any) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """
     if type(value) in _PLAIN:
         return pickle.dumps(value, 5), []
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(value) is getattr(numpy, "ndarray", None):
+        value = arrays.dense(value)
     buffers: list[pickle.PickleBuffer] = []
 
     def keep_inside(buffer: pickle.PickleBuffer) -> bool:
