@@ -16,7 +16,7 @@ import pytest
 from client_support import StandIns, eventually
 
 from isthmus import Client
-from isthmus._limits import LOOKAHEAD_ELEMENTS_MAX
+from isthmus._limits import LOOKAHEAD_BYTES_MAX, LOOKAHEAD_ELEMENTS_MAX
 
 WAIT = 30.0
 INPUTS: list[Callable[[int], Iterable[int]]] = [range, lambda count: (n for n in range(count))]
@@ -111,6 +111,26 @@ def test_an_endless_map_that_nobody_reads_takes_bounded_memory(stand_ins: StandI
         client.cancel_all(running=True)
         eventually(lambda: not client._engine.feeds, "it has ended")
         assert client.map(abs, [-1]) is not None
+
+
+def made(trace: str, size: int) -> bytes:
+    with Path(trace).open("a") as file:
+        file.write("made\n")
+    return bytes(size)
+
+
+def test_large_results_are_made_only_as_far_ahead_as_they_fit(cluster: Client, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    size = LOOKAHEAD_BYTES_MAX // 8
+    results = cluster.map(partial(made, str(trace)), [size] * 48)
+    for taken, result in enumerate(results, 1):
+        assert len(result) == size
+        if taken in (1, 8):
+            # All that was sent before this one has begun when it ends.
+            cluster.submit(abs, -1).result(WAIT)
+            # Those that fit, and what was sent before the size was known.
+            assert lines(trace) <= taken + 8 + 8
+    assert lines(trace) == 48
 
 
 def test_an_iterator_that_was_used_and_dropped_cancels_the_rest(client: Client, tmp_path: Path) -> None:

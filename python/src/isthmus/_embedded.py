@@ -142,7 +142,8 @@ class Cluster:
         self.directory = make_directory()
         self.log = self.directory / "log"
         command = [str(binary), "up", "--embedded", "--directory", str(self.directory)]
-        command += ["--slots", str(slots or len(os.sched_getaffinity(0)))]
+        self.slots = slots or len(os.sched_getaffinity(0))
+        command += ["--slots", str(self.slots)]
         command += ["--python", os.fspath(python) if python is not None else sys.executable]
         if swift is not None:
             command += ["--swift", os.fspath(swift)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import logging
 import operator
-import os
 import threading
 import time
 from collections import deque
@@ -24,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from isthmus_bridge.chunks import run_chunk
 
-from . import _limits as limits
 from ._chunks import element_error
 from ._interrupts import interrupted, is_interactive
+from ._pace import Pace
 from ._task import TaskFunction
 from .errors import ExecutorCrashed
 from .future import Future
@@ -41,11 +40,8 @@ _logger = logging.getLogger("isthmus")
 
 Columns = Sequence[Sequence[Any]]
 
-#: Calls that are sent one by one before anything is known of how long they take.
-_PROBES: Final = 64
 
-
-class _Chunk:
+class Chunk:
     """A task with some elements, which are kept in case it has to be cut in two."""
 
     __slots__ = ("columns", "future", "is_known", "length", "size")
@@ -57,62 +53,6 @@ class _Chunk:
         self.size = future._size
         #: Whether the pace has learned from it.
         self.is_known = False
-
-
-class _Pace:
-    """How many elements the next chunk gets, and how many chunks may be on their way."""
-
-    def __init__(self, fixed: int | None, remaining: int | None) -> None:
-        self.fixed = fixed
-        self.remaining = remaining
-        self.slots = len(os.sched_getaffinity(0))
-        self.length = fixed or 1
-        self.chunks = max(_PROBES, 4 * self.slots)
-        self.element_seconds = 0.0
-        self.element_bytes = 0.0
-
-    def next_length(self) -> int:
-        """Elements of the next chunk."""
-        if self.fixed:
-            return self.fixed
-        length = self.length
-        if self.remaining is not None:
-            # Towards the end smaller ones, so that all slots finish together.
-            length = min(length, max(1, self.remaining // (4 * self.slots)))
-        return length
-
-    def submitted(self, chunk: _Chunk) -> None:
-        """A chunk was sent."""
-        if self.remaining is not None:
-            self.remaining = max(0, self.remaining - chunk.length)
-
-    def finished(self, chunk: _Chunk) -> None:
-        """A chunk came back: learn from it, once."""
-        outcome = chunk.future.outcome
-        if outcome is None or chunk.is_known:
-            return
-        chunk.is_known = True
-        seconds = outcome.ran / chunk.length
-        known = self.element_seconds
-        self.element_seconds = seconds if not known else known + (seconds - known) / 4
-        came = len(chunk.future._data) if isinstance(chunk.future._data, bytes) else 0
-        self.element_bytes = max(chunk.size, came) / chunk.length
-        if outcome.waited < max(outcome.ran, limits.CHUNK_SECONDS):
-            # It hardly waited: there is room in the cluster for more at once.
-            self.chunks = min(self.chunks + 1, limits.LOOKAHEAD_CHUNKS_MAX)
-        wanted = limits.CHUNK_SECONDS / max(self.element_seconds, 1e-9)
-        wanted = min(wanted, limits.CHUNK_BYTES_MAX / max(self.element_bytes, 1.0))
-        self.length = max(1, min(int(wanted), 8 * self.length, limits.CHUNK_ELEMENTS_MAX))
-
-    def has_room(self, chunks: int, elements: int, buffersize: int | None) -> bool:
-        """Whether a further chunk may be sent while so much is on its way or not yet taken."""
-        if buffersize is not None:
-            return elements < buffersize
-        return (
-            chunks < self.chunks
-            and elements < limits.LOOKAHEAD_ELEMENTS_MAX
-            and elements * self.element_bytes < limits.LOOKAHEAD_BYTES_MAX
-        )
 
 
 class Feed:
@@ -129,7 +69,7 @@ class Feed:
         function: Callable[..., Any] | SwiftFunction,
         iterables: tuple[Iterable[Any], ...],
         deadline: float | None,
-        pace: _Pace,
+        pace: Pace,
         options: TaskOptions,
         buffersize: int | None,
         chunked: bool,
@@ -146,8 +86,8 @@ class Feed:
         #: Held while a chunk is made or taken; never while somebody waits.
         self._lock = threading.RLock()
         #: In the order of the results; and those of them that were running when it was last looked.
-        self._pending: deque[_Chunk] = deque()
-        self._running: deque[_Chunk] = deque()
+        self._pending: deque[Chunk] = deque()
+        self._running: deque[Chunk] = deque()
         self._elements = 0
         self._error: BaseException | None = None
         self._closed = self._is_given_up = False
@@ -221,6 +161,7 @@ class Feed:
             return []
         self._pending.popleft()
         self._elements -= chunk.length
+        self._pace.weigh(chunk)
         if not self._chunked:
             return [result]
         values, failure = result
@@ -276,9 +217,9 @@ class Feed:
                 self._elements -= self._pending.popleft().length
         # After the shutdown, somebody may take the results at any time: all of them are kept.
         elements = 0 if self._engine.is_shut and not self._is_detached else self._elements
-        return self._pace.has_room(len(running), elements, self._buffersize)
+        return self._pace.has_room(len(running), len(self._pending), elements, self._buffersize)
 
-    def _send(self, columns: Columns, length: int) -> _Chunk:
+    def _send(self, columns: Columns, length: int) -> Chunk:
         submitter, options = self._submitter, self._options
         if self._chunked and self._swift is not None:
             future = submitter.submit_swift(self._swift, tuple(columns), {}, options, late=True, chunked=True)
@@ -292,11 +233,11 @@ class Feed:
                 future = submitter.submit_numbered(self._number, args, options, late=True)
         # Every result is handed out, so it is asked for; that leaves with the next frame.
         self._engine.link.left.ask(future)
-        chunk = _Chunk(future, columns, length)
+        chunk = Chunk(future, columns, length)
         self._running.append(chunk)
         return chunk
 
-    def _cut(self, chunk: _Chunk) -> bool:
+    def _cut(self, chunk: Chunk) -> bool:
         middle = chunk.length // 2
         halves = []
         try:
@@ -455,7 +396,8 @@ def map_chunks(
     if options.timeout is not None and not single:
         options = replace(options, timeout=options.timeout * (chunksize or 1))
     remaining = min((_length(iterable) for iterable in iterables), default=0)
-    pace = _Pace(1 if single else chunksize, None if remaining == _UNKNOWN else remaining)
+    known = None if remaining == _UNKNOWN else remaining
+    pace = Pace(1 if single else chunksize, known, view._slots)
     feed = Feed(
         view._engine, view._submitter, function, iterables, deadline, pace, options, buffersize,
         chunked=not single,

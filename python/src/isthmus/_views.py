@@ -54,6 +54,8 @@ class View(Calls):
     _task_options: TaskOptions
     #: Their number in the session; 0 for those of the client itself.
     _number: int
+    #: Of an embedded cluster; a client of another one does not know.
+    _slots: int | None
 
     if not TYPE_CHECKING:  # `Calls` says what it takes
 

@@ -48,6 +48,7 @@ class TaskView(View):
         # A client that somebody submits with is in use.
         self._client = client
         self._engine, self._submitter = client._engine, client._submitter
+        self._slots = client._slots
         self._task_options = options
         self._number = client._submitter.options(options)
 
@@ -141,6 +142,7 @@ class Client(View, Executor):  # type: ignore[misc]
         self._engine = engine
         self._submitter = submitter
         self._task_options, self._number = TaskOptions(), 0
+        self._slots = cluster.slots if cluster is not None else None
         _live.add(engine)
         weakref.finalize(self, engine.abandon).atexit = False
         engine.start()
