@@ -8,39 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
-from . import accounting, engines, measurements
+from . import accounting, chunks, engines, measurements, report
 
-#: Key, what it says, unit, whether more is better.
-ROWS = [
-    ("submit_gather_per_s", "submit each, gather all", "tasks/s", True),
-    ("submit_gather_cpu_us", "  CPU over all processes", "µs/task", False),
-    ("own_submit_per_s", "  a function of the program", "tasks/s", True),
-    ("own_round_trip_p50_us", "  there and back, p50", "µs", False),
-    ("map_per_s", "map", "tasks/s", True),
-    ("map_cpu_us", "  CPU over all processes", "µs/task", False),
-    ("round_trip_p50_us", "one task there and back, p50", "µs", False),
-    ("round_trip_p99_us", "one task there and back, p99", "µs", False),
-    ("array_10mb_ms", "10 MB array there and back", "ms", False),
-    ("metg50_us", "METG(50 %)", "µs", False),
-    ("metg95_us", "METG(95 %)", "µs", False),
-    ("overhead_10ms_percent", "overhead at tasks of 10 ms", "%", False),
-    ("graph_wide_per_s", "graph: one to all, all to one", "tasks/s", True),
-    ("graph_deep_per_s", "graph: a chain", "tasks/s", True),
-    ("graph_random_per_s", "graph: random edges", "tasks/s", True),
-    ("graph_map_reduce_per_s", "graph: map-reduce by tens", "tasks/s", True),
-    ("start_s", "start to first result", "s", False),
-    ("idle_mb", "memory of the idle cluster", "MB", False),
-]
+#: The measurement that is a program of its own, watched from outside.
+CHUNKS = "chunks"
 
 #: A function of the main program, with a helper and a constant: what people submit.
 STEP = 1
@@ -59,26 +36,36 @@ def own(value: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--engines", default=",".join(engines.NAMES))
-    parser.add_argument("--only", default=",".join(measurements.ALL), help="measurements, by name")
+    parser.add_argument("--only", default=",".join([*measurements.ALL, CHUNKS]), help="measurements, by name")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results.json"))
+    parser.add_argument("--report", type=Path, help="a page in which the table is written between two marks")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    wanted = options.only.split(",")
     if options.child:
-        print("RESULT " + json.dumps(measure(options.child, options.slots, options.only.split(","))))
+        print("RESULT " + json.dumps(measure(options.child, options.slots, wanted)))
         return
+    load = os.getloadavg()[0]
     names = options.engines.split(",")
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(options.rounds):
         for name in names:
             print(f"round {turn + 1}/{options.rounds}: {name}", file=sys.stderr)
-            results[name].append(in_a_process(name, options))
-    medians = {name: combine(runs) for name, runs in results.items()}
-    document = {"machine": machine(), "slots": options.slots, "medians": medians, "rounds": results}
+            figures = {} if wanted == [CHUNKS] else in_a_process(name, options)
+            if CHUNKS in wanted and name in chunks.ENGINES:
+                figures |= over_chunks(name, options.slots)
+            results[name].append(figures)
+    medians = {name: report.combine(runs) for name, runs in results.items()}
+    run = report.Run(medians, report.machine(), options.slots, options.rounds, load)
+    document = {"machine": run.machine, "slots": options.slots, "medians": medians, "rounds": results}
     options.json.write_text(json.dumps(document, indent=1) + "\n")
-    print(table(medians, document["machine"], options))
+    print(report.table(run))
     print(f"\nwritten to {options.json}")
+    if options.report:
+        report.write(options.report, run)
+        print(f"and into {options.report}")
 
 
 def measure(name: str, slots: int, wanted: list[str]) -> dict[str, float]:
@@ -93,7 +80,7 @@ def measure(name: str, slots: int, wanted: list[str]) -> dict[str, float]:
 
 def in_a_process(name: str, options: argparse.Namespace) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks", "--child", name, "--slots", str(options.slots)]
-    command += ["--only", options.only]
+    command += ["--only", ",".join(key for key in options.only.split(",") if key != CHUNKS)]
     environment = os.environ | {accounting.MARK: uuid.uuid4().hex}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=900
@@ -106,59 +93,19 @@ def in_a_process(name: str, options: argparse.Namespace) -> dict[str, float]:
     return figures
 
 
-def combine(runs: list[dict[str, float]]) -> dict[str, float]:
-    keys = {key for run in runs for key in run}
-    return {key: median([run[key] for run in runs if key in run]) for key in sorted(keys)}
-
-
-def median(values: list[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return statistics.median(known) if known else float("nan")
-
-
-def table(medians: dict[str, dict[str, float]], where: dict[str, Any], options: argparse.Namespace) -> str:
-    names = list(medians)
-    lines = [
-        f"{where['processor']}, {where['cores']} cores, Python {where['python']}, {options.slots} slots, "
-        f"medians of {options.rounds} rounds; in brackets: how many times better isthmus is",
-        "",
-        f"{'':<32}{'':<9}" + "".join(f"{name:>22}" for name in names),
-    ]
-    for key, title, unit, more_is_better in ROWS:
-        if not any(key in figures for figures in medians.values()):
+def over_chunks(name: str, slots: int) -> dict[str, float]:
+    """Time and memory of a program of Dask's over large chunks, as Dask joins its steps and as written."""
+    figures = {}
+    for flags, key in (([], "chunks"), (["--as-written"], "moved_chunks")):
+        command = [sys.executable, "-m", "benchmarks.chunks", name, str(slots), *flags]
+        try:
+            output, most = accounting.watched(command, timeout=300)
+        except subprocess.CalledProcessError as error:
+            print(f"{name}: {error}", file=sys.stderr)
             continue
-        cells = []
-        ours = medians.get("isthmus", {}).get(key, float("nan"))
-        for name in names:
-            value = medians[name].get(key, float("nan"))
-            ratio = (ours / value if more_is_better else value / ours) if value and ours else float("nan")
-            mark = "" if name == "isthmus" or math.isnan(ratio) else f" ({ratio:.2g}x)"
-            cells.append(f"{number(value) + mark:>22}")
-        lines.append(f"{title:<32}{unit:<9}" + "".join(cells))
-    return "\n".join(lines)
-
-
-def number(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def machine() -> dict[str, Any]:
-    processor = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return {
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
+        figures[f"{key}_s"] = float(output.split("RESULT ")[1].split()[0])
+        figures[f"{key}_mb"] = most / 1e6
+    return figures
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from . import accounting
 from .engines.base import Engine
 from .graphs import graphs
-from .work import echo, nothing, report_speed, spin
+from .work import add_one, echo, nothing, report_speed, spin
 
 Figures = dict[str, float]
 
@@ -21,7 +21,7 @@ SAMPLE_SECONDS = 1.5
 ARRAY_BYTES = 10_000_000
 #: Durations at which efficiency is measured, from long to short (Task Bench's sweep).
 GRANULARITIES = [0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
-METG_SECONDS = 1.0
+METG_SECONDS = 0.5
 METG_TASKS_MIN = 16
 
 
@@ -58,6 +58,22 @@ def own_function(engine: Engine) -> Figures:
 def mapping(engine: Engine) -> Figures:
     per_second, cpu = rate(lambda n: engine.map(nothing, range(n)), 500, 1_000_000)
     return {"map_per_s": per_second, "map_cpu_us": cpu}
+
+
+def swift_mapping(engine: Engine) -> Figures:
+    """`map` of a Swift function and of the same in Python, in turns; only isthmus has the former."""
+    swift_map = getattr(engine, "swift_map", None)
+    if swift_map is None:
+        return {}
+    swift, _ = rate(lambda n: swift_map(range(n)), 500, 1_000_000)
+    python, _ = rate(lambda n: engine.map(add_one, range(n)), 500, 1_000_000)
+    return {"swift_map_per_s": swift, "python_map_per_s": python}
+
+
+def chain(engine: Engine) -> Figures:
+    """Each task takes the value of the one before it: steps per second."""
+    per_second, _ = rate(engine.chain, 100, 20_000)
+    return {"chain_per_s": per_second}
 
 
 def round_trip(engine: Engine, function: Callable[[int], int] = nothing) -> Figures:
@@ -164,6 +180,8 @@ ALL: dict[str, Callable[[Engine], Figures]] = {
     "submit": submit_and_gather,
     "own": own_function,
     "map": mapping,
+    "swift": swift_mapping,
+    "chain": chain,
     "roundtrip": round_trip,
     "array": array,
     "metg": granularity,

@@ -11,6 +11,11 @@ def nothing(value: int) -> int:
     return value
 
 
+def add_one(value: int) -> int:
+    """A step of a chain; there is the same in Swift."""
+    return value + 1
+
+
 def add_up(*values: int) -> int:
     """A task of a graph: one more than its values together."""
     return 1 + sum(values) % 1_000_003

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures side by side with the peers; arguments go to `python -m benchmarks`.
+# Measures side by side with the peers and writes what came out into docs/performance.md; arguments go to
+# `python -m benchmarks` instead, which then only prints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,4 +12,7 @@ if [ benchmarks/requirements.txt -nt .venv-bench/.requirements-installed ]; then
     touch .venv-bench/.requirements-installed
 fi
 .venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./python
+if [ $# = 0 ]; then
+    set -- --report docs/performance.md
+fi
 exec .venv-bench/bin/python -m benchmarks "$@"

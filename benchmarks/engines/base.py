@@ -32,5 +32,11 @@ class Engine(Protocol):
         Raises `NotImplementedError` if the engine has no graphs.
         """
 
+    def chain(self, steps: int) -> int:
+        """`work.add_one` of 0, of the value of that, and so on; the last value, which is `steps`.
+
+        Where tasks cannot take the values of others, each is submitted when the one before it is there.
+        """
+
     def stop(self) -> None:
         """Stop the client and the cluster."""

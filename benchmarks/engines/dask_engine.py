@@ -7,7 +7,7 @@ from typing import Any
 
 from distributed import Client, LocalCluster
 
-from ..work import add_up
+from ..work import add_one, add_up
 from .base import Graph
 
 
@@ -40,6 +40,13 @@ class DaskEngine:
         for taken in graph:
             futures.append(self.client.submit(add_up, *[futures[task] for task in taken], pure=False))
         value: int = futures[-1].result()
+        return value
+
+    def chain(self, steps: int) -> int:
+        last: Any = self.client.submit(add_one, 0, pure=False)
+        for _ in range(steps - 1):
+            last = self.client.submit(add_one, last, pure=False)
+        value: int = last.result()
         return value
 
     def stop(self) -> None:

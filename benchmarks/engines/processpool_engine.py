@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from ..work import add_one
 from .base import Graph
 
 CHUNK = 100
@@ -42,6 +43,12 @@ class ProcessPoolEngine:
 
     def graph(self, graph: Graph) -> int:
         raise NotImplementedError
+
+    def chain(self, steps: int) -> int:
+        value = 0
+        for _ in range(steps):
+            value = self.running().submit(add_one, value).result()
+        return value
 
     def stop(self) -> None:
         self.running().shutdown()

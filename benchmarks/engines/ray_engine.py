@@ -10,7 +10,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 
-from ..work import add_up
+from ..work import add_one, add_up
 from .base import Graph
 
 
@@ -51,6 +51,14 @@ class RayEngine:
         for taken in graph:
             references.append(remote.remote(*[references[task] for task in taken]))
         value: int = ray.get(references[-1])
+        return value
+
+    def chain(self, steps: int) -> int:
+        remote = self.remote(add_one)
+        last = remote.remote(0)
+        for _ in range(steps - 1):
+            last = remote.remote(last)
+        value: int = ray.get(last)
         return value
 
     def stop(self) -> None:
