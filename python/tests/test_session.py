@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from isthmus import Client
 from isthmus._session import MILLISECOND, Session, SessionPolicy
 
 FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "SessionCoreTests" / "Scenarios"
@@ -116,3 +118,24 @@ def test_scenario(path: Path) -> None:
     for line in rest:
         story.perform(line)
     assert story.transcript == expected.splitlines()
+
+
+def test_a_submit_may_be_interrupted_at_any_moment() -> None:
+    """No number of a task is left out, none is used twice, and nothing that nobody holds runs on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with Client(slots=1) as client:
+            for round_ in range(60):
+                with pytest.raises(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.0005 * round_)
+                    while True:
+                        client.submit(abs, -1)
+                        client.submit(len, bytes(70_000))
+                assert client.submit(abs, -3).result(30) == 3
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -89,7 +89,7 @@ class Submitter:
         #: Modules whose functions travel by value, as they were when functions got their numbers.
         self._registered = frozenset(registered)
 
-    def submit(
+    def submit(  # noqa: PLR0912, PLR0915 - what runs for each task, in one piece
         self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: int
     ) -> Future[T]:
         """Make a task of a call. `options` is a number that the outbox gave."""
@@ -125,21 +125,28 @@ class Submitter:
                 if self._link.refusal is not None or number in outbox.forgotten:
                     self._check(number)
                 is_first = not outbox.tasks
-                # An interrupt between two steps leaves a number unused, and uses none twice.
-                sequence = outbox.sequence = outbox.sequence + 1
-                future = Future(engine, sequence, size)
-                if self._link.forwarder is not None:
-                    future._label = number, options
-                self._table[sequence] = future
-                outbox.size += size
-                outbox.tasks += 1
-                outbox.task_bytes += size
-                outbox.bytes_submitted += size
-                outbox.records.append(
+                records, sequence = outbox.records, outbox.sequence + 1
+                record = (
                     _pack_submit(
                         4, 0, 0, count + _BODY, sequence, number, options, 0, 1, 0, 0, 1, 1, 0, count
                     ) + data
                 )  # fmt: skip
+                try:
+                    # One that an interrupt has left alone must not give back the number.
+                    future = Future(engine, 0, size)
+                    future._sequence = sequence
+                    if self._link.forwarder is not None:
+                        future._label = number, options
+                    self._table[sequence] = future
+                    records.append(record)
+                    outbox.sequence = sequence
+                except BaseException:
+                    self._cut_short(future, sequence, records, record)
+                    raise
+                outbox.size += size
+                outbox.tasks += 1
+                outbox.task_bytes += size
+                outbox.bytes_submitted += size
             engine.send_gathered(is_first)
         except (StaleNumber, LimitExceeded) as error:
             return self._not_submitted(error, function, args, kwargs, options)
@@ -226,23 +233,43 @@ class Submitter:
             with self._gate:
                 self._check(number, late)
                 is_first = not outbox.tasks
-                sequence = outbox.sequence = outbox.sequence + 1
-                future = Future(self._engine, sequence, size)
-                if self._link.forwarder is not None:
-                    future._label = number, options
+                records, sequence = outbox.records, outbox.sequence + 1
                 record = wire.submit(
                     sequence, number, options, kind, payload, dependencies, self._parent(), len(attachments)
                 )
-                self._table[sequence] = future
-                outbox.tasks += 1
-                outbox.task_bytes += size
-                outbox.bytes_submitted += size
-                outbox.add(record, attachments)
+                try:
+                    future = Future(self._engine, 0, size)
+                    future._sequence = sequence
+                    if self._link.forwarder is not None:
+                        future._label = number, options
+                    self._table[sequence] = future
+                    outbox.tasks += 1
+                    outbox.task_bytes += size
+                    outbox.bytes_submitted += size
+                    outbox.add(record, attachments)
+                    outbox.sequence = sequence
+                except BaseException:
+                    self._cut_short(future, sequence, records, record)
+                    raise
             self._engine.send_gathered(is_first)
         except BaseException as error:
             submit_interrupted(self._engine, future, error)
             raise
         return future
+
+    def _cut_short(
+        self, future: Future[Any] | None, sequence: int, records: list[bytes], record: bytes
+    ) -> None:
+        """An interrupt fell between the steps of a submit: it has happened if the record was written.
+
+        Numbers follow each other without a gap, and none is used twice. The gate is held.
+        """
+        if records and records[-1] is record:
+            self._outbox.sequence = sequence
+            return
+        self._table.pop(sequence, None)
+        if future is not None:
+            future._sequence = 0
 
     def _parent(self) -> tuple[int, int] | None:
         """Session and sequence of the task that submits, if it is one."""

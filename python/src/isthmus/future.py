@@ -291,9 +291,14 @@ class Future(_BaseFuture[T]):
 
     def __del__(self) -> None:
         # Only an append and a bell: this may run in any thread, at any moment, under any lock.
-        if self._sequence:
+        try:
+            sequence = self._sequence
+        except AttributeError:
+            # An interrupt has left it half made.
+            return
+        if sequence:
             engine = self._engine
-            engine.released.append(self._sequence)
+            engine.released.append(sequence)
             if self._size >= INLINE_BYTES_MAX and self._stage != NOTHING:
                 engine.link.releases_large = True
                 engine.ring()
