@@ -34,11 +34,17 @@ public final class Client: Sendable {
     ///     `.build/release` of a folder above it, in the virtual environment, on the `PATH`.
     ///   - name: shown in listings.
     ///   - initializer: called once in each executor before its first task of this client.
+    ///   - forwardOutput: print here what tasks print, as in `init(connecting:)`.
+    ///   - reconnectTimeout: how long to look for the scheduler when it does not answer, as in
+    ///     `init(connecting:)`. When it has ended, unfinished tasks end at once.
+    ///   - lease: how long the scheduler keeps this client's tasks while its connection is cut; nil: 60
+    ///     seconds.
     /// - Throws: `IsthmusError.connection` when it cannot be started, with what to do;
     ///   `IsthmusError.invalidOptions` for a number of slots below 1.
     public static func makeEmbedded(
         slots: Int? = nil, python: String? = nil, swiftExecutable: String? = nil, binary: String? = nil,
-        name: String = "", initializer: TaskInitializer? = nil
+        name: String = "", initializer: TaskInitializer? = nil, forwardOutput: Bool = false,
+        reconnectTimeout: Duration? = .seconds(60), lease: Duration? = nil
     ) async throws -> Client {
         if let slots, slots <= 0 { throw IsthmusError.invalidOptions("slots must be greater than 0") }
         let path: String
@@ -61,7 +67,8 @@ public final class Client: Sendable {
         starter.join()
         let cluster = try result.get()
         return try await Client(
-            cluster.address, keys: nil, name: name, initializer: initializer, cluster: cluster)
+            cluster.address, keys: nil, name: name, initializer: initializer, forwardOutput: forwardOutput,
+            reconnectTimeout: reconnectTimeout, lease: lease, cluster: cluster)
     }
 
     /// Joins a cluster.
@@ -72,8 +79,10 @@ public final class Client: Sendable {
     ///   - keys: the key file of a client (`isthmus keys` writes `client.key`); needed for `tcp`.
     ///   - name: shown in listings.
     ///   - initializer: called once in each executor before its first task of this client.
+    ///   - forwardOutput: print here what tasks print, when they end, each line with its task's name before
+    ///     it. What does not fit into a slow terminal is left out, and `RemoteTask.output` has it.
     ///   - reconnectTimeout: how long to look for a scheduler that was lost before unfinished tasks end with
-    ///     `IsthmusError.connection`, which says what is known of each; nil: for ever.
+    ///     `IsthmusError.sessionLost`, which says what is known of each; nil: for ever.
     ///   - lease: how long the scheduler keeps this client's tasks while it is silent or cut off; nil: the
     ///     scheduler's own time, 60 seconds. On the scheduler's machine it counts only from the end of the
     ///     connection.
@@ -82,18 +91,17 @@ public final class Client: Sendable {
     ///   when the Swift task is cancelled meanwhile.
     public convenience init(
         connecting address: String, keys: String? = nil, name: String = "",
-        initializer: TaskInitializer? = nil, reconnectTimeout: Duration? = .seconds(60),
-        lease: Duration? = nil
+        initializer: TaskInitializer? = nil, forwardOutput: Bool = false,
+        reconnectTimeout: Duration? = .seconds(60), lease: Duration? = nil
     ) async throws {
         try await self.init(
-            address, keys: keys, name: name, initializer: initializer, reconnectTimeout: reconnectTimeout,
-            lease: lease, cluster: nil)
+            address, keys: keys, name: name, initializer: initializer, forwardOutput: forwardOutput,
+            reconnectTimeout: reconnectTimeout, lease: lease, cluster: nil)
     }
 
     private init(
-        _ address: String, keys: String?, name: String, initializer: TaskInitializer?,
-        reconnectTimeout: Duration? = .seconds(60), lease askedLease: Duration? = nil,
-        cluster: EmbeddedCluster?
+        _ address: String, keys: String?, name: String, initializer: TaskInitializer?, forwardOutput: Bool,
+        reconnectTimeout: Duration?, lease askedLease: Duration?, cluster: EmbeddedCluster?
     ) async throws {
         self.address = address
         self.name = name
@@ -101,7 +109,7 @@ public final class Client: Sendable {
         let configuration = try Self.configuration(address, keys: keys, name: name, lease: askedLease)
         lease = try SessionLease(
             configuration, initializer: initializer, cluster: cluster,
-            reconnectTimeout: reconnectTimeout.map(milliseconds))
+            reconnectTimeout: reconnectTimeout.map(milliseconds), forwardOutput: forwardOutput)
         let session = lease.session
         let problem = await withTaskCancellationHandler {
             await session.opened.value
@@ -122,6 +130,7 @@ public final class Client: Sendable {
             var fields = [
                 Field("host", .string(hostName())), Field("pid", .unsigned(UInt64(processID()))),
                 Field("name", .string(name)),
+                Field("value_bytes", .unsigned(UInt64(Limits.valueBytesUnaskedMax))),
             ]
             if let askedLease {
                 fields.append(
@@ -241,8 +250,10 @@ public final class Client: Sendable {
         return result
     }
 
-    /// Takes no more tasks, and ends the session (and an embedded cluster) when all tasks have ended.
-    /// Returns after that. When the Swift task is cancelled meanwhile, what has not ended is dropped.
+    /// Takes no more tasks, and ends the session (and an embedded cluster) when all tasks have ended and
+    /// their values are here. Returns after that. A value of more than 1 MiB that was an argument of another
+    /// task and that nobody has awaited cannot be had any more then. When the Swift task is cancelled
+    /// meanwhile, what has not ended is dropped.
     ///
     /// - Parameter cancelsPending: cancel the tasks that have not started instead of waiting for them.
     public func shutdown(cancelsPending: Bool = false) async {

@@ -24,6 +24,8 @@ final class ClientLoop {
     /// The last task that was written in this turn.
     private var lastWritten: UInt64?
     private var isWelcomed = false
+    /// Also in a session that was forgotten meanwhile.
+    private var wasWelcomed = false
     /// When to give up waiting for the scheduler.
     private var patienceEnds: Instant
     /// How long to look for a scheduler that was lost; nil: for ever.
@@ -67,7 +69,7 @@ final class ClientLoop {
             let now = MonotonicClock.now
             if ready.contains(where: { $0.token == Token.cluster }) {
                 let how = cluster?.ending ?? "has ended"
-                end(.connection("the embedded cluster \(how); its last words are on standard error"))
+                lose("the embedded cluster \(how); its last words are on standard error")
                 break
             }
             if ready.contains(where: { $0.token == Token.wake }) { session.wake.drain() }
@@ -95,7 +97,7 @@ final class ClientLoop {
             }
             return ready
         } catch {
-            end(.connection("the client's loop cannot wait for its sockets: \(error)"))
+            lose("the client's loop cannot wait for its sockets: \(error)")
             return []
         }
     }
@@ -103,7 +105,7 @@ final class ClientLoop {
     private func handle(_ event: ConnectorEvent, _ now: Instant) {
         switch event {
         case .welcomed(let welcome, resumed: _):
-            isWelcomed = true
+            (isWelcomed, wasWelcomed) = (true, true)
             patienceEnds = .distantFuture
             let tasks = welcome.fields["tasks"]?.unsigned.map { Int(clamping: $0) } ?? Limits.sessionTasksMax
             let bytes = welcome.fields["bytes"]?.unsigned.map { Int(clamping: $0) }
@@ -112,7 +114,7 @@ final class ClientLoop {
             do {
                 try read(frame)
             } catch {
-                end(.connection("the scheduler sent what is not in the protocol: \(error)"))
+                lose("the scheduler sent what is not in the protocol: \(error)")
             }
         case .interrupted, .unblocked: break
         case .refused(let refusal):
@@ -122,7 +124,8 @@ final class ClientLoop {
             } else {
                 end(.sessionRefused(code: refusal.code, message: refusal.description))
             }
-        case .closed: restart("the scheduler ended this client's session (it is being stopped)", now)
+        case .closed:
+            if closesBy == nil { lose("the scheduler at \(address) was stopped") } else { end(.closed) }
         }
     }
 
@@ -145,9 +148,7 @@ final class ClientLoop {
             if connector.link.isDrained || now >= closesBy { end(.closed) }
         } else if now >= patienceEnds {
             let trouble = connector.trouble.map { ": \($0)" } ?? ""
-            let what = "no connection to the scheduler at \(configuration.address)\(trouble)"
-            session.end(.connection(what)) { .connection("\(what). Of this task is known: \($0)") }
-            isOver = true
+            lose("no connection to the scheduler at \(address)\(trouble)")
         }
     }
 
@@ -186,6 +187,18 @@ final class ClientLoop {
         closesBy = now + Limits.closeTimeout
     }
 
+    /// The scheduler is gone, and the client of no more use.
+    private func lose(_ what: String) {
+        let error: IsthmusError =
+            wasWelcomed ? .sessionLost("\(what): make a new Client", mayHaveRun: false) : .connection(what)
+        session.end(error) {
+            .sessionLost(
+                "\(what). Of this task is known: \($0.words). Make a new Client and submit it again",
+                mayHaveRun: $0.mayHaveRun)
+        }
+        isOver = true
+    }
+
     private func end(_ error: IsthmusError) {
         session.end(error)
         isOver = true
@@ -203,7 +216,7 @@ extension ClientLoop {
         while nextLetter < letters.count, !connector.link.isBlocked {
             switch letters[nextLetter] {
             case .release(let first): writeReleases(from: first)
-            case .defineFunction, .defineOptions, .submit, .cancel, .setup:
+            case .defineFunction, .defineOptions, .submit, .cancel, .setup, .want:
                 write(letters[nextLetter])
                 nextLetter += 1
             }
@@ -240,6 +253,9 @@ extension ClientLoop {
             link.appendPayload(.neutral, arguments)
         case .cancel(let sequence, let running):
             link.beginRecord(.cancel, flags: running ? 1 : 0)
+            link.writer.uint64(sequence)
+        case .want(let sequence):
+            link.beginRecord(.want)
             link.writer.uint64(sequence)
         case .release: preconditionFailure("releases are written together")
         }
@@ -289,11 +305,7 @@ extension ClientLoop {
                 let missing = frame.missingBytes(of: record)
                 if missing > 0 {
                     var body = ByteReader(body: record, of: bytes)
-                    session.fail(
-                        try OutcomeHead(decoding: &body).attempt.task,
-                        .limit(
-                            "this process has no memory for the \(missing) bytes of the task's outcome"
-                        ))
+                    session.fail(try OutcomeHead(decoding: &body), missing: missing)
                     continue
                 }
                 outcomes.append(try outcome(record, bytes, frame))
@@ -333,6 +345,7 @@ extension ClientLoop {
             attachment = end
             parts.append(ReceivedOutcome.Part(kind: part.kind, codec: part.payload.codec, bytes: content))
         }
-        return ReceivedOutcome(head: head, detail: detail, parts: parts)
+        return ReceivedOutcome(
+            head: head, detail: detail, parts: parts, isLeft: record.flags & Record.valueIsLeft != 0)
     }
 }

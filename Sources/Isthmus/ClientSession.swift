@@ -7,7 +7,7 @@ import Wire
 /// takes all letters at once, and completes the tasks whose outcomes arrive.
 ///
 /// The outbox needs no capacity of its own: each submission in it has taken credit, of which there is a
-/// bounded amount, and each task is cancelled and released at most once.
+/// bounded amount, and each task is wanted, cancelled and released at most once.
 final class ClientSession: Sendable {
     enum Phase {
         case opening
@@ -28,6 +28,7 @@ final class ClientSession: Sendable {
         var outbox: [Letter] = []
         var credit = Credit()
         var entries: [UInt64: Unfinished] = [:]
+        var left = LeftValues()
         var functions: [TaskFunction: UInt32] = [:]
         var options: [TaskOptions: UInt32] = [:]
         var loopIsAwake = false
@@ -41,6 +42,10 @@ final class ClientSession: Sendable {
         let bytes: Int
         var cancellation = Cancellation.none
         var isStarted = false
+        /// The scheduler was told that its value is to come with its outcome.
+        var isWanted = false
+        /// Another task takes its value.
+        var isArgument = false
         /// No handle is left: its outcome is released as soon as it arrives.
         var isAbandoned = false
     }
@@ -57,8 +62,12 @@ final class ClientSession: Sendable {
     let wake: EventFD
     let opened = Waiter<IsthmusError?>()
 
-    init(_ initializer: TaskInitializer?) throws(IsthmusError) {
+    /// Prints what tasks print, if that is wanted.
+    private let forwarder: OutputForwarder?
+
+    init(_ initializer: TaskInitializer?, _ forwarder: OutputForwarder?) throws(IsthmusError) {
         self.initializer = initializer
+        self.forwarder = forwarder
         state = Mutex(State(id: SessionID(randomUInt64())))
         do {
             wake = try EventFD()
@@ -133,6 +142,7 @@ final class ClientSession: Sendable {
                 }
                 let functionNumber = try state.number(of: function, definition)
                 let optionsNumber = try state.number(of: options)
+                for dependency in dependencies { state.isArgument(dependency.sequence) }
                 let sequence = state.next
                 state.next += 1
                 let entry = TaskEntry(
@@ -174,14 +184,17 @@ final class ClientSession: Sendable {
         if mustWake { wake.signal() }
     }
 
-    /// Takes no more tasks and returns when all have ended, or when the Swift task is cancelled.
+    /// Takes no more tasks and returns when all have ended and their values are here, or when the Swift task
+    /// is cancelled. A value that went to other tasks, and that nobody awaits, is left where it is.
     func drain(cancelsPending: Bool) async {
         let waiter = Waiter<Void>()
-        let isIdle = state.withLock { state in
+        let (isIdle, mustWake) = state.withLock { state in
             state.isClosing = true
-            if !state.entries.isEmpty { state.drained.append(waiter) }
-            return state.entries.isEmpty
+            let mustWake = state.wantResults() && state.mustWake()
+            if !state.isDrained { state.drained.append(waiter) }
+            return (state.isDrained, mustWake)
         }
+        if mustWake { wake.signal() }
         if isIdle { return }
         if cancelsPending { cancelAll(running: false) }
         await withTaskCancellationHandler {
@@ -193,16 +206,18 @@ final class ClientSession: Sendable {
 
     /// Nobody will ask for the outcome any more.
     func abandon(_ task: TaskID) {
-        let mustWake = state.withLock { state in
-            guard task.session == state.id, case .open = state.phase else { return false }
+        let (mustWake, drained) = state.withLock { state -> (Bool, [Waiter<Void>]) in
+            guard task.session == state.id, case .open = state.phase else { return (false, []) }
             if state.entries[task.sequence] != nil {
                 state.entries[task.sequence]?.isAbandoned = true
-                return false
+                return (false, [])
             }
             state.outbox.append(.release(task.sequence))
-            return state.mustWake()
+            let wasLeft = state.left.remove(task.sequence) != nil
+            return (state.mustWake(), wasLeft ? state.takeDrained() : [])
         }
         if mustWake { wake.signal() }
+        for waiter in drained { waiter.give(()) }
     }
 
     func requestClose() {
@@ -213,7 +228,7 @@ final class ClientSession: Sendable {
 
 extension ClientSession.State {
     /// Whether the loop has to be woken for what was just added.
-    fileprivate mutating func mustWake() -> Bool {
+    mutating func mustWake() -> Bool {
         if loopIsAwake { return false }
         loopIsAwake = true
         return true
@@ -236,9 +251,12 @@ extension ClientSession.State {
         outbox.append(.setup(function: number, arguments: initializer.arguments.bytes))
     }
 
-    /// Those who waited for it, once nothing is unfinished.
+    /// Nothing is unfinished, and no value on its way.
+    fileprivate var isDrained: Bool { entries.isEmpty && left.asked == 0 }
+
+    /// Those who waited for it, once that is so.
     fileprivate mutating func takeDrained() -> [Waiter<Void>] {
-        guard entries.isEmpty else { return [] }
+        guard isDrained else { return [] }
         defer { drained = [] }
         return drained
     }
@@ -310,18 +328,39 @@ extension ClientSession {
 
     func finish(_ outcome: ReceivedOutcome) { finish(outcome.head.attempt.task, .outcome(outcome)) }
 
-    /// The task ended, and its outcome cannot be had here.
-    func fail(_ task: TaskID, _ error: IsthmusError) { finish(task, .failed(error)) }
+    /// The task ended, and there is no memory for its outcome.
+    func fail(_ head: OutcomeHead, missing: Int) {
+        let task = head.attempt.task
+        let entry = state.withLock { $0.entries[task.sequence]?.entry ?? $0.left[task.sequence] }
+        finish(
+            task,
+            .failed(
+                .resultNotDecodable(
+                    TaskFailure(
+                        task: task.description, function: entry?.function.description ?? "",
+                        attempt: Int(head.attempt.number), worker: head.worker.description,
+                        detail: "this process has no memory for the \(missing) bytes of its outcome",
+                        output: ""))))
+    }
 
     private func finish(_ task: TaskID, _ end: TaskEnd) {
-        let (entry, drained) = state.withLock { state -> (TaskEntry?, [Waiter<Void>]) in
-            guard task.session == state.id, let unfinished = state.entries.removeValue(forKey: task.sequence)
-            else { return (nil, []) }
+        let (entry, isNew, drained) = state.withLock { state -> (TaskEntry?, Bool, [Waiter<Void>]) in
+            guard task.session == state.id else { return (nil, false, []) }
+            guard let unfinished = state.entries.removeValue(forKey: task.sequence) else {
+                // The value that was left out before.
+                let entry = end.lacksValue ? nil : state.left.remove(task.sequence)
+                return (entry, false, state.takeDrained())
+            }
             state.credit.giveBack(unfinished.bytes)
-            if unfinished.isAbandoned { state.outbox.append(.release(task.sequence)) }
-            return (unfinished.entry, state.takeDrained())
+            if unfinished.isAbandoned {
+                state.outbox.append(.release(task.sequence))
+            } else if end.lacksValue {
+                state.leave(unfinished)
+            }
+            return (unfinished.entry, true, state.takeDrained())
         }
-        entry?.finish(end)
+        if isNew, let entry, case .outcome(let outcome) = end { forwarder?.arrived(outcome, of: entry) }
+        if isNew { entry?.finish(end) } else { entry?.finishValue(end) }
         for waiter in drained { waiter.give(()) }
     }
 
@@ -329,10 +368,12 @@ extension ClientSession {
     /// with a new one.
     func restart(_ what: String) -> SessionID {
         let id = SessionID(randomUInt64())
-        let (lost, drained) = state.withLock { state in
+        let (lost, left, drained) = state.withLock { state in
             let lost = state.takeEntries {
-                .connection("\(what), and the task is lost: \($0); submit it again")
+                .sessionLost(
+                    "\(what), and the task is lost: \($0.words); submit it again", mayHaveRun: $0.mayHaveRun)
             }
+            let left = state.takeLeft(what)
             state.id = id
             state.next = 1
             state.written = 0
@@ -345,23 +386,26 @@ extension ClientSession {
                 do { try state.setUp(initializer) } catch { preconditionFailure("it was set up before") }
             }
             state.credit.serve()
-            return (lost, state.takeDrained())
+            return (lost, left, state.takeDrained())
         }
         for (entry, error) in lost { entry.finish(.failed(error)) }
+        for (entry, error) in left { entry.finishValue(.failed(error)) }
         for waiter in drained { waiter.give(()) }
         return id
     }
 
     /// The end of the session and of all its tasks. `of`: what a task ends with of which something is known.
-    func end(_ error: IsthmusError, of: (String) -> IsthmusError) {
-        let (lost, drained) = state.withLock { state -> ([(TaskEntry, IsthmusError)], [Waiter<Void>]) in
-            if case .over = state.phase { return ([], []) }
+    func end(_ error: IsthmusError, of: (KnownOfTask) -> IsthmusError) {
+        typealias Ends = [(TaskEntry, IsthmusError)]
+        let (lost, left, drained) = state.withLock { state -> (Ends, Ends, [Waiter<Void>]) in
+            if case .over = state.phase { return ([], [], []) }
             state.phase = .over(error)
             state.outbox = []
             state.credit.fail(error)
-            return (state.takeEntries(of), state.takeDrained())
+            return (state.takeEntries(of), state.takeLeft("\(error)"), state.takeDrained())
         }
         for (entry, error) in lost { entry.finish(.failed(error)) }
+        for (entry, error) in left { entry.finishValue(.failed(error)) }
         for waiter in drained { waiter.give(()) }
         opened.give(error)
     }
@@ -372,11 +416,11 @@ extension ClientSession {
 extension ClientSession.State {
     /// Every unfinished task, with the error that is made of what is known of it.
     fileprivate mutating func takeEntries(
-        _ error: (String) -> IsthmusError
+        _ error: (KnownOfTask) -> IsthmusError
     ) -> [(TaskEntry, IsthmusError)] {
         defer { entries = [:] }
         return entries.map { sequence, unfinished in
-            let known =
+            let words =
                 if unfinished.isStarted {
                     "a worker had begun with it, and it may have run to its end"
                 } else if sequence <= accepted {
@@ -386,9 +430,16 @@ extension ClientSession.State {
                 } else {
                     "it was not sent, so it has not run"
                 }
+            let known = KnownOfTask(words: words, mayHaveRun: unfinished.isStarted || sequence <= written)
             return (unfinished.entry, error(known))
         }
     }
+}
+
+/// What a client can say of a task when its scheduler is lost.
+struct KnownOfTask {
+    let words: String
+    let mayHaveRun: Bool
 }
 
 extension IsthmusError {

@@ -151,7 +151,7 @@ extension DynamicValue: CustomStringConvertible {
         case .uuid(let uuid): "\(uuid)"
         case .decimal(let number): "\(number)"
         case .date(let date): "\(date)"
-        case .ndArray(let array): "array of dtype \(array.dtype) and shape \(array.shape)"
+        case .ndArray(let array): "\(array)"
         }
     }
 }

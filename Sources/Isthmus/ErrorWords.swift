@@ -23,7 +23,7 @@ extension IsthmusError: CustomStringConvertible {
         case .resultNotDecodable(let task): task.told("ended with a value that cannot be read here")
         case .invalidFunction(let text): text
         case .invalidOptions(let text): text
-        case .connection(let text): text
+        case .connection(let text), .sessionLost(let text, _): text
         case .sessionRefused(_, let message): "the scheduler refuses this client: \(message)"
         case .closed: "the client is closed: make a new Client"
         }

@@ -38,12 +38,30 @@ public enum IsthmusError: Error, Sendable, Hashable {
     case invalidFunction(String)
     /// What the options ask for makes no sense, on whatever cluster.
     case invalidOptions(String)
-    /// There is no connection to a scheduler, or it was lost together with the task.
+    /// There is no connection to a scheduler.
     case connection(String)
+    /// The session with the scheduler is over: that could not be reached for `reconnectTimeout`, was stopped,
+    /// or does not know the session any more. As the error of a task it says what is known of it;
+    /// `mayHaveRun` is false if the task has certainly not been started.
+    case sessionLost(String, mayHaveRun: Bool)
     /// The scheduler does not let this client in; `code` is `version`, `unauthorised`, `limit` and the like.
     case sessionRefused(code: String, message: String)
     /// The client was closed.
     case closed
+
+    /// False if the task has certainly not been started, so that it can be submitted again even if it must
+    /// not run twice.
+    public var mayHaveRun: Bool {
+        switch self {
+        case .sessionLost(_, let mayHaveRun): mayHaveRun
+        case .python, .swift, .executorCrashed, .memoryLimit, .timedOut, .deadlineExceeded, .cancelled, .lost,
+            .workerLost, .resultNotDecodable, .sessionRefused, .closed:
+            true
+        case .initializerFailed, .dependencyFailed, .refused, .limit, .argumentNotEncodable, .invalidFunction,
+            .invalidOptions, .connection:
+            false
+        }
+    }
 }
 
 /// An exception of a Python function, told in text: the exception itself cannot leave Python.

@@ -134,6 +134,8 @@ final class MapRun {
         let call = try EncodedCall(arguments, dependencies)
         let task = try await lease.session.submit(
             function, options, call.bytes, dependencies: try call.tasks(), lease: lease)
+        // Every value is handed out.
+        lease.session.want(task.entry.id)
         return Chunk(task: task, rows: rows, dependencies: dependencies, bytes: call.bytes.count)
     }
 
@@ -142,7 +144,7 @@ final class MapRun {
     /// Waits for the first chunk, and takes its values or cuts it in two.
     private func take(isolation actor: isolated (any Actor)?) async throws {
         let chunk = pending[firstPending]
-        let end = await chunk.task.end()
+        let end = await chunk.task.value()
         if firstPending == pending.count { return }
         firstPending += 1
         if firstPending > 1_024 {

@@ -8,6 +8,8 @@ enum Letter: Sendable {
     case submit(Submitted)
     case cancel(UInt64, running: Bool)
     case release(UInt64)
+    /// The value, however large it is.
+    case want(UInt64)
     case setup(function: UInt32, arguments: [UInt8])
 }
 

@@ -16,11 +16,13 @@ public struct RemoteTask<Value: Decodable & Sendable>: Sendable {
 
     /// The value. Suspends until the task has ended.
     ///
+    /// A value of more than 1 MiB stays in the cluster until it is asked for here, or a task needs it.
+    ///
     /// - Throws: `IsthmusError` with the reason why there is none; `CancellationError` at once when the Swift
     ///   task that awaits it is cancelled, which cancels this task too, also when it is running.
     public var value: Value {
         get async throws {
-            switch await handle.end() {
+            switch await handle.value() {
             case .outcome(let outcome): try outcome.value(as: Value.self, of: handle.entry)
             case .failed(let error): throw error
             case .interrupted: throw CancellationError()

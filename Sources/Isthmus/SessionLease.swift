@@ -33,9 +33,10 @@ final class SessionLease: Sendable {
 
     init(
         _ configuration: ConnectorConfiguration, initializer: TaskInitializer?, cluster: EmbeddedCluster?,
-        reconnectTimeout: Interval?
+        reconnectTimeout: Interval?, forwardOutput: Bool
     ) throws(IsthmusError) {
-        let session = try ClientSession(initializer)
+        let forwarder = forwardOutput ? OutputForwarder() : nil
+        let session = try ClientSession(initializer, forwarder)
         let finished = finished
         self.session = session
         do {
@@ -48,6 +49,7 @@ final class SessionLease: Sendable {
                     } catch {
                         session.end(error)
                     }
+                    forwarder?.close()
                     cluster?.stop()
                     finished.finish()
                 })

@@ -8,13 +8,19 @@ enum TaskEnd: Sendable {
     case failed(IsthmusError)
     /// The Swift task that waited was cancelled; the task was asked to stop, and may end in any way.
     case interrupted
+
+    /// The task has a value, which is not here.
+    var lacksValue: Bool { if case .outcome(let outcome) = self { outcome.isLeft } else { false } }
 }
 
 /// One submitted task, shared by its handles and the session.
 final class TaskEntry: Sendable {
-    private struct State {
+    fileprivate struct State {
         var end: TaskEnd?
+        /// What who asks for the value gets: the same end, unless it came without its value.
+        var value: TaskEnd?
         var waiters: [Waiter<TaskEnd>] = []
+        var valueWaiters: [Waiter<TaskEnd>] = []
     }
 
     let id: TaskID
@@ -30,14 +36,33 @@ final class TaskEntry: Sendable {
 
     var end: TaskEnd? { state.withLock { $0.end } }
 
+    /// The end with its value, or why that cannot be had; nil while the value is not here.
+    var value: TaskEnd? { state.withLock { $0.value } }
+
+    /// Whether somebody waits for the value.
+    var isValueAwaited: Bool {
+        state.withLock { state in state.valueWaiters.contains { !$0.isGiven } }
+    }
+
+    /// The task has ended. Its value may come later.
     func finish(_ end: TaskEnd) {
         let waiters = state.withLock { state -> [Waiter<TaskEnd>] in
             guard state.end == nil else { return [] }
             state.end = end
             defer { state.waiters = [] }
-            return state.waiters
+            return state.waiters + (end.lacksValue ? [] : state.take(end))
         }
         for waiter in waiters { waiter.give(end) }
+    }
+
+    /// The task had ended without its value, and here is that, or why it cannot be had.
+    func finishValue(_ value: TaskEnd) {
+        let waiters = state.withLock { state -> [Waiter<TaskEnd>] in
+            guard state.value == nil else { return [] }
+            if case .outcome = value { state.end = value }
+            return state.take(value)
+        }
+        for waiter in waiters { waiter.give(value) }
     }
 
     func wait(_ waiter: Waiter<TaskEnd>) {
@@ -46,6 +71,27 @@ final class TaskEntry: Sendable {
             return state.end
         }
         if let end { waiter.give(end) }
+    }
+
+    func waitForValue(_ waiter: Waiter<TaskEnd>) {
+        let value = state.withLock { state -> TaskEnd? in
+            if state.value == nil {
+                // Those whose Swift task was cancelled wait no more.
+                state.valueWaiters.removeAll { $0.isGiven }
+                state.valueWaiters.append(waiter)
+            }
+            return state.value
+        }
+        if let value { waiter.give(value) }
+    }
+}
+
+extension TaskEntry.State {
+    /// Answers with those who waited for it.
+    fileprivate mutating func take(_ value: TaskEnd) -> [Waiter<TaskEnd>] {
+        self.value = value
+        defer { valueWaiters = [] }
+        return valueWaiters
     }
 }
 
@@ -72,8 +118,26 @@ final class TaskHandle: Sendable {
             entry.wait(waiter)
             return await waiter.value
         } onCancel: {
-            session.cancel(entry.id, running: true)
+            // Before the cluster is told: its answer must not come first.
             waiter.give(.interrupted)
+            session.cancel(entry.id, running: true)
+        }
+    }
+
+    /// Suspends until the task has ended and its value is here, and has that sent if it is large. Cancelling
+    /// the Swift task that waits cancels the task as well.
+    func value() async -> TaskEnd {
+        if let value = entry.value { return value }
+        let waiter = Waiter<TaskEnd>()
+        return await withTaskCancellationHandler {
+            entry.waitForValue(waiter)
+            // After the wait has begun: an outcome that comes meanwhile without its value finds it.
+            session.want(entry.id)
+            return await waiter.value
+        } onCancel: {
+            // Before the cluster is told: its answer must not come first.
+            waiter.give(.interrupted)
+            session.cancel(entry.id, running: true)
         }
     }
 }

@@ -37,6 +37,14 @@ extension TaskFunction: CustomStringConvertible {
         }
     }
 
+    /// In front of what its tasks print.
+    var shortName: String {
+        switch form {
+        case .importPath(let path): path.split(separator: ":").last.map(String.init) ?? path
+        case .source(_, let name), .swift(let name): name
+        }
+    }
+
     var kind: ExecutorKind {
         switch form {
         case .importPath, .source: .python

@@ -49,6 +49,8 @@ struct ReceivedOutcome: Sendable {
     let head: OutcomeHead
     let detail: String
     let parts: [Part]
+    /// There is a value that did not come with the rest, because it is large and nobody had asked for it.
+    let isLeft: Bool
 
     func text(_ kind: OutcomePart) -> String {
         parts.first { $0.kind == kind }.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""

@@ -29,6 +29,16 @@ final class Waiter<Value: Sendable>: Sendable {
         return first
     }
 
+    /// Whether a value was given, or the wait was given up.
+    var isGiven: Bool {
+        state.withLock { state in
+            switch state {
+            case .given, .taken: true
+            case .idle, .waiting: false
+            }
+        }
+    }
+
     /// To be awaited once.
     var value: Value {
         get async {

@@ -52,6 +52,11 @@ package enum Limits {
 
     /// Unfinished tasks of one session. 300 bytes each are 75 MB: a scheduler of 300 MB serves it and others.
     package static let sessionTasksMax = 250_000
+    /// Larger values stay with the scheduler until somebody asks for them. Asking costs a round trip, which
+    /// is little beside moving and decoding so many bytes.
+    package static let valueBytesUnaskedMax = 1 << 20
+    /// Output of tasks that waits to be printed by their client. What comes faster is left out.
+    package static let forwardedBytesMax = 64 << 20
     /// Payload bytes of unfinished tasks of one session; beyond it `submit` blocks.
     package static let sessionPayloadBytesMax = 512 << 20
     /// A key file, or the allow-list with a line of about 60 bytes for each key.

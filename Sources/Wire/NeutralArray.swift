@@ -19,6 +19,12 @@ package struct NeutralArray: Hashable, Sendable {
 
     package static let dimensionsMax = 64
 
+    /// Of one element.
+    package var elementBytes: Int? { (try? ArrayElementType(dtype))?.bytes }
+
+    /// In all dimensions together.
+    package var elementCount: Int { elementBytes.map { bytes.count / $0 } ?? 0 }
+
     /// Bytes that an array of this dtype and shape has.
     package static func byteCount(dtype: String, shape: [Int]) throws(NeutralError) -> Int {
         guard shape.count <= dimensionsMax else {

@@ -46,6 +46,29 @@ import Testing
         #expect(try await client.compute(mixed).value >= 47)
     }
 
+    @Test func `What tasks print is shown when that is asked for`() async throws {
+        let program = Process()
+        program.executableURL = URL(fileURLWithPath: try Build.product("TestFunctions"))
+        program.arguments = ["forward", try await SharedCluster.client.address]
+        let (output, errors) = (Pipe(), Pipe())
+        program.standardOutput = output
+        program.standardError = errors
+        try program.run()
+        let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        program.waitUntilExit()
+        let told = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(
+            printed == """
+                before
+                [prints] from Swift
+                [prints] without an end
+                [tea] is
+                [tea]  ready
+
+                """)
+        #expect(told == "[prints] to standard error\n")
+    }
+
     @Test func `An initializer runs before the tasks, in its own language`() async throws {
         let python = try TaskInitializer(.python("os:putenv"), "ISTHMUS_TEST_MODEL", "large")
         let reads = TaskFunction.python(

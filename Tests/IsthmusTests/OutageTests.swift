@@ -42,7 +42,7 @@ import Testing
             let error = await #expect(throws: IsthmusError.self) {
                 if task == running.id { _ = try await running.value } else { _ = try await waiting.value }
             }
-            guard case .connection(let text)? = error else {
+            guard case .sessionLost(let text, mayHaveRun: true)? = error else {
                 Issue.record("\(String(describing: error))")
                 continue
             }
@@ -55,13 +55,33 @@ import Testing
     @Test func `A scheduler that was only stopped is waited for`() async throws {
         let (cluster, client) = try await Self.start(reconnectTimeout: .seconds(60))
         let task = try await client.submit(.python("time:sleep"), 0.5, as: Int?.self)
+        let large = try await client.submit(.python("builtins:bytes"), 8 << 20, as: Data.self)
+        _ = try await large.outcome
         kill(cluster.processIdentifier, SIGSTOP)
+        async let value = large.value
         // Longer than a client bears silence.
         try await Task.sleep(for: .seconds(7))
         kill(cluster.processIdentifier, SIGCONT)
         #expect(try await task.value == nil)
+        #expect(try await value.count == 8 << 20)
         await client.close()
         cluster.terminate()
         cluster.waitUntilExit()
+    }
+
+    @Test func `A scheduler that was stopped in order ends all at once`() async throws {
+        let (cluster, client) = try await Self.start(reconnectTimeout: nil)
+        let marker = Marker()
+        let running = try await client.submit(Marker.pythonSleep, 60, marker.path, as: NoValue.self)
+        #expect(try await eventually { marker.isThere })
+        cluster.terminate()
+        cluster.waitUntilExit()
+        let error = await #expect(throws: IsthmusError.self) { try await running.value }
+        #expect("\(try #require(error))".contains("was stopped") && error?.mayHaveRun == true)
+        let later = await #expect(throws: IsthmusError.self) {
+            try await client.submit(.python("builtins:abs"), 1, as: Int.self)
+        }
+        #expect("\(try #require(later))".contains("make a new Client") && later?.mayHaveRun == false)
+        await client.close()
     }
 }

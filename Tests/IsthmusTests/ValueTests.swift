@@ -12,6 +12,16 @@ import Testing
         #expect(try NDArray([1, 2] as [UInt8]).dtype == "|u1")
     }
 
+    @Test func `Arrays are shown with their type, shape and first values`() throws {
+        #expect("\(try NDArray([1, 2.5, 3, 4], shape: [2, 2]))" == "NDArray(<f8, [2, 2]: 1.0, 2.5, 3.0, 4.0)")
+        #expect("\(try NDArray([0.1] as [Float]))" == "NDArray(<f4, [1]: 0.1)")
+        #expect("\(try NDArray(Array(0..<100)))" == "NDArray(<i8, [100]: 0, 1, 2, 3, 4, 5, ...)")
+        #expect("\(try NDArray([] as [Int]))" == "NDArray(<i8, [0])")
+        let text = try NDArray(dtype: "|S3", shape: [1], bytes: [65, 66, 67])
+        #expect("\([text])" == "[NDArray(|S3, [1], 3 bytes)]")
+        #expect("\(DynamicValue.ndArray(text))" == "NDArray(|S3, [1], 3 bytes)")
+    }
+
     private static let same = TaskFunction.python(source: "def same(value): return value", name: "same")
     private static let kind = TaskFunction.python(
         source: "def kind(value): return type(value).__name__ + ' ' + str(value)", name: "kind")

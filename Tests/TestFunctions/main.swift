@@ -66,4 +66,15 @@ registry.register("prepare") { (text: String) throws in
 registry.register("prepared") { () in prepared.withLock { $0 } }
 registry.register("later") { (date: Date, seconds: Double) in date.addingTimeInterval(seconds) }
 registry.register("echo") { (value: DynamicValue) in value }
+if CommandLine.arguments.dropFirst().first == "forward" {
+    // A client that shows what its tasks print.
+    let client = try await Client(connecting: CommandLine.arguments[2], forwardOutput: true)
+    print("before")
+    _ = try await client.submit(.swift("prints"), "from Swift", as: NoValue.self).value
+    let tea = TaskOptions(name: "tea")
+    _ = try await client.submit(.python("builtins:print"), "is\n", "ready", as: NoValue.self, options: tea)
+        .value
+    await client.shutdown()
+    exit(0)
+}
 await registry.main()

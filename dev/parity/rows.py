@@ -44,9 +44,13 @@ ROWS: dict[str, list[Row]] = {
         Row(
             "how long a lost scheduler is looked for",
             "Client(reconnect_timeout)",
-            "Client(reconnectTimeout)",
+            "Client(reconnectTimeout); Client.makeEmbedded(reconnectTimeout)",
         ),
-        Row("how long a silent client is waited for", "Client(lease)", "Client(lease)"),
+        Row(
+            "how long a silent client is waited for",
+            "Client(lease)",
+            "Client(lease); Client.makeEmbedded(lease)",
+        ),
         Row(
             "where `isthmus` is",
             "",
@@ -106,8 +110,7 @@ ROWS: dict[str, list[Row]] = {
         Row(
             "prints of tasks as they end",
             "Client(forward_output)",
-            "",
-            "Missing in Swift: read `RemoteTask.output` of each task",
+            "Client(forwardOutput); Client.makeEmbedded(forwardOutput)",
         ),
         Row(
             "progress bars",
@@ -183,9 +186,8 @@ ROWS: dict[str, list[Row]] = {
         Row("gpus", "get_devices", "TaskContext.currentDevices; TaskContext.devices"),
         Row(
             "the running task",
-            "",
+            "get_task; RunningTask*",
             "TaskContext; TaskContext.current; TaskContext.task; TaskContext.attempt",
-            "Python: nothing yet",
         ),
         Row("serving functions", "", "TaskRegistry*", "Python functions need no registering"),
     ],
@@ -233,7 +235,14 @@ ROWS: dict[str, list[Row]] = {
             "IsthmusError.invalidFunction; IsthmusError.invalidOptions",
             "Python: `TypeError`, `ValueError`",
         ),
-        Row("no connection", "ClusterError; SessionLost*", "IsthmusError.connection"),
+        Row("no connection", "ClusterError", "IsthmusError.connection"),
+        Row("the session is over", "SessionLost*", "IsthmusError.sessionLost"),
+        Row(
+            "whether the task may have run",
+            "",
+            "IsthmusError.mayHaveRun",
+            "Python: `SessionLost.may_have_run`; other errors of a task mean that it may",
+        ),
         Row(
             "client closed",
             "",

@@ -392,3 +392,18 @@ def test_a_dropped_client_ends_by_itself(stand_ins: StandIns) -> None:
     gc.collect()
     assert future.result(WAIT) == "done"
     eventually(lambda: not thread.is_alive(), "its thread ends")
+
+
+def test_a_task_knows_its_id_and_attempt(cluster: Client) -> None:
+    def at_last() -> tuple[str, int]:
+        running = isthmus.get_task()
+        assert running is not None
+        if running.attempt < 2:
+            raise ValueError("once more")
+        return running
+
+    assert isthmus.get_task() is None
+    future = cluster.submit(isthmus.get_task)
+    assert future.result(WAIT) == isthmus.RunningTask(future.task_id, 1)
+    again = cluster.options(retries=1).submit(at_last)
+    assert again.result(WAIT) == isthmus.RunningTask(again.task_id, 2)

@@ -16,7 +16,7 @@ from concurrent.futures import (
 )
 
 from ._calls import as_completed, wait
-from ._current import dask_get, get_client, get_devices
+from ._current import RunningTask, dask_get, get_client, get_devices, get_task
 from ._outcomes import Outcome, Output
 from ._progress import progress
 from ._task import Node, TaskFunction, task
@@ -69,6 +69,7 @@ __all__ = [
     "Output",
     "RemoteError",
     "ResultNotLoadable",
+    "RunningTask",
     "SessionLost",
     "SessionRefused",
     "SwiftFunction",
@@ -85,6 +86,7 @@ __all__ = [
     "dask_get",
     "get_client",
     "get_devices",
+    "get_task",
     "output",
     "progress",
     "swift",

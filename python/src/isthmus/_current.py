@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import ClusterError
 
@@ -55,6 +56,28 @@ def get_devices() -> list[str]:
     from isthmus_bridge import devices
 
     return list(devices.current())
+
+
+class RunningTask(NamedTuple):
+    """The task that some code runs in."""
+
+    task_id: str
+    """Its id, as `isthmus explain` takes it."""
+    attempt: int
+    """The number of this attempt, from 1: above it, another one was lost or failed."""
+
+
+def get_task() -> RunningTask | None:
+    """The task that this code runs in; None outside of every task of a cluster.
+
+    For names of files that two attempts must not share, or for the logs of a program of one's own.
+    """
+    builtin = sys.modules.get("_isthmus")
+    running = None if builtin is None else builtin.running()
+    if running is None:
+        return None
+    session, sequence, attempt = running
+    return RunningTask(f"{session:016x}-{sequence}", attempt)
 
 
 def dask_get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
