@@ -24,6 +24,8 @@ struct CallDecoder {
         let call = try value(payload, "the arguments")
         switch call {
         case .array(let elements):
+            // Nothing stands for anything else.
+            if dependencies.isEmpty { return elements }
             var arguments: [NeutralValue] = []
             for element in elements { arguments.append(try resolved(element)) }
             return arguments

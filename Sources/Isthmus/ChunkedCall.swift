@@ -7,30 +7,30 @@ import Wire
 struct ChunkedCall {
     private let body: TaskRegistry.Body
 
-    init(_ body: @escaping TaskRegistry.Body) { self.body = body }
+    init(_ body: TaskRegistry.Body) { self.body = body }
 
     @Sendable func run(_ arguments: [NeutralValue]) async throws -> NeutralValue {
-        guard case .array(let columns)? = arguments.first, !columns.isEmpty else {
+        guard case .array(let lists)? = arguments.first, !lists.isEmpty else {
             throw CallFailure.argumentsNotDecodable("a chunk without columns")
         }
-        let elements = try columns.map { column in
+        let columns = try lists.map { column in
             guard case .array(let elements) = column else {
                 throw CallFailure.argumentsNotDecodable("a column of a chunk is \(column.kind)")
             }
             return elements
         }
-        let count = elements.map(\.count).min() ?? 0
+        let rows = CallRows(columns: columns)
         var values: [NeutralValue] = []
-        values.reserveCapacity(count)
-        for row in 0..<count {
-            // Cancellation is not a failure of an element: the whole chunk ends as cancelled.
-            try Task.checkCancellation()
-            do {
-                values.append(try await body(elements.map { $0[row] }))
-            } catch {
-                if Task.isCancelled { throw error }
-                return .array([.array(values), Self.summary(of: error)])
+        values.reserveCapacity(rows.indices.count)
+        do {
+            switch body {
+            case .plain(let function): try function(rows, &values)
+            case .suspending(let function): try await function(rows, &values)
             }
+        } catch {
+            // Cancellation is not a failure of an element: the whole chunk ends as cancelled.
+            if Task.isCancelled { throw error }
+            return .array([.array(values), Self.summary(of: error)])
         }
         return .array([.array(values), .null])
     }

@@ -6,7 +6,7 @@ final class MapRun {
     /// A task with some rows, which are kept in case it has to be cut in two.
     private struct Chunk {
         let task: TaskHandle
-        let rows: [[NeutralValue]]
+        let rows: MapColumns
         /// What keeps the tasks among the elements wanted.
         let dependencies: NeutralDependencies
         let bytes: Int
@@ -56,8 +56,8 @@ final class MapRun {
 
     deinit { cancel() }
 
-    func next<Value: Decodable>(
-        isolation actor: isolated (any Actor)?, as type: Value.Type
+    func next<Value: Decodable & Sendable>(
+        isolation actor: isolated (any Actor)?, _ reading: NeutralReading<Value>
     ) async throws -> Value? {
         do {
             if let problem { throw IsthmusError.invalidOptions(problem) }
@@ -71,7 +71,7 @@ final class MapRun {
                 try await take(isolation: actor)
             }
             elements -= 1
-            return try read(values.removeLast(), as: type)
+            return try read(values.removeLast(), reading)
         } catch {
             isAtEnd = true
             cancel()
@@ -79,12 +79,14 @@ final class MapRun {
         }
     }
 
-    private func read<Value: Decodable>(_ value: NeutralValue, as type: Value.Type) throws -> Value {
+    private func read<Value: Decodable & Sendable>(
+        _ value: NeutralValue, _ reading: NeutralReading<Value>
+    ) throws -> Value {
         do throws(NeutralError) {
-            return try value.decoded(as: type)
+            return try reading.read(value)
         } catch {
             guard let current else { preconditionFailure("values belong to a chunk") }
-            throw current.outcome.unreadable("The value does not fit: \(error)", type, current.entry)
+            throw current.outcome.unreadable("The value does not fit: \(error)", Value.self, current.entry)
         }
     }
 
@@ -105,16 +107,15 @@ final class MapRun {
             let length = pace.nextLength(chunks: pending.count - firstPending, elements: elements)
             guard length > 0 else { return }
             let dependencies = NeutralDependencies()
-            var drawn: [[NeutralValue]] = []
+            var drawn = MapColumns(width: rows.width)
             do {
-                while drawn.count < length, let row = try rows.next(dependencies) { drawn.append(row) }
+                if !(try rows.draw(length, &drawn, dependencies)) { isAtEnd = true }
             } catch {
                 // What came before it is sent and handed out.
                 self.error = error
                 isAtEnd = true
             }
-            if drawn.count < length { isAtEnd = true }
-            guard !drawn.isEmpty else { break }
+            guard drawn.count > 0 else { break }
             pending.append(try await send(drawn, dependencies, isolation: actor))
             elements += drawn.count
             pace.submitted(drawn.count)
@@ -122,14 +123,13 @@ final class MapRun {
     }
 
     private func send(
-        _ rows: [[NeutralValue]], _ dependencies: NeutralDependencies, isolation actor: isolated (any Actor)?
+        _ rows: MapColumns, _ dependencies: NeutralDependencies, isolation actor: isolated (any Actor)?
     ) async throws -> Chunk {
         let arguments: NeutralValue
         if isChunked {
-            let columns = rows[0].indices.map { column in NeutralValue.array(rows.map { $0[column] }) }
-            arguments = .array([.array(columns)])
+            arguments = .array([.array(rows.columns.map { .array($0) })])
         } else {
-            arguments = .array(rows[0])
+            arguments = .array(rows.row(0))
         }
         let call = try EncodedCall(arguments, dependencies)
         let task = try await lease.session.submit(
@@ -169,8 +169,9 @@ final class MapRun {
                 // Until the guilty element is alone.
                 let middle = chunk.rows.count / 2
                 var halves: [Chunk] = []
-                for part in [chunk.rows[..<middle], chunk.rows[middle...]] {
-                    halves.append(try await send(Array(part), chunk.dependencies, isolation: actor))
+                for part in [0..<middle, middle..<chunk.rows.count] {
+                    let rows = MapColumns(chunk.rows, rows: part)
+                    halves.append(try await send(rows, chunk.dependencies, isolation: actor))
                 }
                 pending.insert(contentsOf: halves, at: firstPending)
                 return

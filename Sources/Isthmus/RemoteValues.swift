@@ -1,4 +1,5 @@
 import TaskModel
+import Wire
 
 /// The values of `Client.map`, in the order of the elements.
 ///
@@ -24,12 +25,13 @@ public struct RemoteValues<Value: Decodable & Sendable>: AsyncSequence {
     /// Submits ahead of what is awaited.
     public struct Iterator: AsyncIteratorProtocol {
         private let run: MapRun
+        private let reading = NeutralReading<Value>()
 
         init(run: MapRun) { self.run = run }
 
         /// The next value; nil at the end of the elements.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Value? {
-            try await run.next(isolation: actor, as: Value.self)
+            try await run.next(isolation: actor, reading)
         }
 
         /// The next value; nil at the end of the elements.

@@ -123,8 +123,11 @@ final class SwiftExecutor: Sendable {
                 "ArgumentsNotDecodable", .argumentsNotLoadable, "\(definition.name): \(error)")
         }
         let context = TaskContext(devices: known.devices, attemptID: attempt.attempt)
-        let whole = definition.isChunked ? ChunkedCall(body).run : body
-        let result = perform(whole, arguments, context)
+        let result = perform(
+            { arguments in
+                if definition.isChunked { return try await ChunkedCall(body).run(arguments) }
+                return try await body.call(arguments)
+            }, arguments, context)
         BufferedOutput.flush()
         return Self.outcome(result, stopped: channel.takeStop())
     }
@@ -141,7 +144,7 @@ final class SwiftExecutor: Sendable {
         } catch {
             return opening + "\(error)"
         }
-        let result = perform(body, arguments, nil)
+        let result = perform({ try await body.call($0) }, arguments, nil)
         // What an initializer says belongs to no task in particular; the next one gets it.
         BufferedOutput.flush()
         guard case .failure(let error) = result else { return nil }
@@ -155,7 +158,8 @@ final class SwiftExecutor: Sendable {
     /// Runs the function in a Swift task, so that it can be cancelled and may be async, and blocks until its
     /// end. There is no context for an initializer, which belongs to no task.
     private func perform(
-        _ body: @escaping TaskRegistry.Body, _ arguments: [NeutralValue], _ context: TaskContext?
+        _ body: @escaping @Sendable ([NeutralValue]) async throws -> NeutralValue,
+        _ arguments: [NeutralValue], _ context: TaskContext?
     ) -> Result<NeutralValue, any Error> {
         let box = ResultBox()
         let done = DispatchSemaphore(value: 0)

@@ -18,7 +18,13 @@ import Wire
 /// throws arrives as `IsthmusError.swift` (in Python as an exception). When its task is cancelled or times
 /// out, the Swift task that runs it is cancelled; one that takes no notice is killed after the grace period.
 public struct TaskRegistry: Sendable {
-    typealias Body = @Sendable ([NeutralValue]) async throws -> NeutralValue
+    /// A function as it is called: with what reads the arguments of some rows and writes their values behind
+    /// those that are there. Ends with the first row that fails.
+    enum Body: Sendable {
+        /// It never suspends: nothing has to be made that could.
+        case plain(@Sendable (CallRows, inout [NeutralValue]) throws -> Void)
+        case suspending(@Sendable (CallRows, inout [NeutralValue]) async throws -> Void)
+    }
 
     private(set) var functions: [String: Body] = [:]
 
@@ -27,33 +33,143 @@ public struct TaskRegistry: Sendable {
 
     /// Registers a function under a name, by which `.swift(name)` and Python's `swift(name)` call it.
     ///
-    /// - Parameter body: any number of `Decodable` arguments; `async` and `throws` if it likes.
+    /// - Parameter body: with one argument; `throws` if it likes.
+    public mutating func register<Argument: Decodable & Sendable, Value: Encodable & Sendable>(
+        _ name: String, _ body: @escaping @Sendable (Argument) throws -> Value
+    ) {
+        let first = ArgumentReading<Argument>(name, 1)
+        let result = ResultWriting<Value>(name)
+        add(
+            name,
+            .plain { rows, values in
+                try rows.expect(1, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    values.append(try result.write(try body(try first.read(rows[row, 0]))))
+                }
+            })
+    }
+
+    /// Registers a function under a name, by which `.swift(name)` and Python's `swift(name)` call it.
+    ///
+    /// - Parameter body: any number of `Decodable` arguments; `throws` if it likes.
+    public mutating func register<each Argument: Decodable & Sendable, Value: Encodable & Sendable>(
+        _ name: String, _ body: @escaping @Sendable (repeat each Argument) throws -> Value
+    ) {
+        var count = 0
+        func next<One: Decodable & Sendable>(_ type: One.Type) -> ArgumentReading<One> {
+            count += 1
+            return ArgumentReading(name, count)
+        }
+        let readings = (repeat next((each Argument).self))
+        let result = ResultWriting<Value>(name)
+        let wanted = count
+        add(
+            name,
+            .plain { rows, values in
+                try rows.expect(wanted, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    var arguments = RowReader(rows, row)
+                    let value = try body(repeat try (each readings).read(arguments.next()))
+                    values.append(try result.write(value))
+                }
+            })
+    }
+
+    /// Registers a function under a name, by which `.swift(name)` and Python's `swift(name)` call it.
+    ///
+    /// - Parameter body: any number of `Decodable` arguments; it may suspend, and `throws` if it likes.
     public mutating func register<each Argument: Decodable & Sendable, Value: Encodable & Sendable>(
         _ name: String, _ body: @escaping @Sendable (repeat each Argument) async throws -> Value
     ) {
-        add(name) { arguments in
-            var reader = try ArgumentReader(name, arguments, repeat (each Argument).self)
-            let value = try await body(repeat try reader.next(as: (each Argument).self))
-            do {
-                return try NeutralValue(encoding: value)
-            } catch {
-                throw CallFailure.resultNotEncodable("the result of \(name) has no neutral form: \(error)")
-            }
+        var count = 0
+        func next<One: Decodable & Sendable>(_ type: One.Type) -> ArgumentReading<One> {
+            count += 1
+            return ArgumentReading(name, count)
         }
+        let readings = (repeat next((each Argument).self))
+        let result = ResultWriting<Value>(name)
+        let wanted = count
+        add(
+            name,
+            .suspending { rows, values in
+                try rows.expect(wanted, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    var arguments = RowReader(rows, row)
+                    let value = try await body(repeat try (each readings).read(arguments.next()))
+                    values.append(try result.write(value))
+                }
+            })
+    }
+
+    /// Registers a function without a value: it arrives as `NoValue`, in Python as `None`.
+    public mutating func register<Argument: Decodable & Sendable>(
+        _ name: String, _ body: @escaping @Sendable (Argument) throws -> Void
+    ) {
+        let first = ArgumentReading<Argument>(name, 1)
+        add(
+            name,
+            .plain { rows, values in
+                try rows.expect(1, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    try body(try first.read(rows[row, 0]))
+                    values.append(.null)
+                }
+            })
     }
 
     /// Registers a function without a value: it arrives as `NoValue`, in Python as `None`.
     public mutating func register<each Argument: Decodable & Sendable>(
-        _ name: String, _ body: @escaping @Sendable (repeat each Argument) async throws -> Void
+        _ name: String, _ body: @escaping @Sendable (repeat each Argument) throws -> Void
     ) {
-        add(name) { arguments in
-            var reader = try ArgumentReader(name, arguments, repeat (each Argument).self)
-            try await body(repeat try reader.next(as: (each Argument).self))
-            return .null
+        var count = 0
+        func next<One: Decodable & Sendable>(_ type: One.Type) -> ArgumentReading<One> {
+            count += 1
+            return ArgumentReading(name, count)
         }
+        let readings = (repeat next((each Argument).self))
+        let wanted = count
+        add(
+            name,
+            .plain { rows, values in
+                try rows.expect(wanted, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    var arguments = RowReader(rows, row)
+                    try body(repeat try (each readings).read(arguments.next()))
+                    values.append(.null)
+                }
+            })
     }
 
-    private mutating func add(_ name: String, _ body: @escaping Body) {
+    /// Registers a function without a value, which may suspend: it arrives as `NoValue`, in Python as `None`.
+    public mutating func register<each Argument: Decodable & Sendable>(
+        _ name: String, _ body: @escaping @Sendable (repeat each Argument) async throws -> Void
+    ) {
+        var count = 0
+        func next<One: Decodable & Sendable>(_ type: One.Type) -> ArgumentReading<One> {
+            count += 1
+            return ArgumentReading(name, count)
+        }
+        let readings = (repeat next((each Argument).self))
+        let wanted = count
+        add(
+            name,
+            .suspending { rows, values in
+                try rows.expect(wanted, name)
+                for row in rows.indices {
+                    try Task.checkCancellation()
+                    var arguments = RowReader(rows, row)
+                    try await body(repeat try (each readings).read(arguments.next()))
+                    values.append(.null)
+                }
+            })
+    }
+
+    private mutating func add(_ name: String, _ body: Body) {
         precondition(
             !name.isEmpty && !name.contains("\n"), "a function's name is one line of text, not \"\(name)\"")
         precondition(functions[name] == nil, "two functions are registered as \"\(name)\"")
@@ -73,32 +189,4 @@ public struct TaskRegistry: Sendable {
 enum CallFailure: Error {
     case argumentsNotDecodable(String)
     case resultNotEncodable(String)
-}
-
-/// Hands out the arguments of one call, one after the other.
-struct ArgumentReader {
-    private let name: String
-    private let arguments: [NeutralValue]
-    private var position = 0
-
-    init<each Argument>(
-        _ name: String, _ arguments: [NeutralValue], _ types: repeat (each Argument).Type
-    ) throws(CallFailure) {
-        var wanted = 0
-        for _ in repeat each types { wanted += 1 }
-        guard arguments.count == wanted else {
-            throw .argumentsNotDecodable("\(name) takes \(wanted) arguments, \(arguments.count) were given")
-        }
-        self.name = name
-        self.arguments = arguments
-    }
-
-    mutating func next<Argument: Decodable>(as type: Argument.Type) throws(CallFailure) -> Argument {
-        defer { position += 1 }
-        do {
-            return try arguments[position].decoded(as: type)
-        } catch {
-            throw .argumentsNotDecodable("argument \(position + 1) of \(name) is not a \(type): \(error)")
-        }
-    }
 }

@@ -52,10 +52,11 @@ package struct ByteReader: ~Escapable {
     @_lifetime(self: copy self)
     package mutating func string(_ count: Int, _ what: StaticString) throws(WireError) -> String {
         let range = try range(count, what)
-        let text = bytes.copied(range)
-        guard let string = String(validating: text, as: UTF8.self) else {
-            throw WireError("\(what) is not UTF-8")
+        // Safe: the copy is made before the borrow ends.
+        let string = unsafe bytes.extracting(range).withUnsafeBytes { text in
+            unsafe String(validating: text, as: UTF8.self)
         }
+        guard let string else { throw WireError("\(what) is not UTF-8") }
         return string
     }
 

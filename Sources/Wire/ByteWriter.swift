@@ -40,7 +40,7 @@ package struct ByteWriter: Sendable {
         bytes[offset + 1] = UInt8(truncatingIfNeeded: value >> 8)
     }
 
-    private mutating func integer(_ value: some FixedWidthInteger) {
+    mutating func integer(_ value: some FixedWidthInteger) {
         unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 }

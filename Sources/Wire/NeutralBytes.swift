@@ -96,9 +96,7 @@ extension ByteWriter {
 
     private mutating func marked<T: FixedWidthInteger & UnsignedInteger>(_ marker: UInt8, _ value: T) {
         uint8(marker)
-        for shift in stride(from: T.bitWidth - 8, through: 0, by: -8) {
-            uint8(UInt8(truncatingIfNeeded: value >> T(shift)))
-        }
+        integer(value.byteSwapped)
     }
 }
 

@@ -334,13 +334,14 @@ _FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 class _Unpacker:
     def __init__(self, data: memoryview, dependency: Callable[[int], Any] | None) -> None:
         self.data = data
+        self.end = len(data)
         self.offset = 0
         self.dependency = dependency
 
     def take(self, count: int) -> memoryview:
         start = self.offset
-        if count > len(self.data) - start:
-            raise NeutralError(f"neutral value ends at byte {len(self.data)}, {count} more wanted at {start}")
+        if count > self.end - start:
+            raise NeutralError(f"neutral value ends at byte {self.end}, {count} more wanted at {start}")
         self.offset = start + count
         return self.data[start : start + count]
 
@@ -349,7 +350,11 @@ class _Unpacker:
         return int(form.unpack(self.take(form.size))[0])
 
     def read(self, depth: int) -> Any:
-        marker = self.take(1)[0]
+        offset = self.offset
+        if offset >= self.end:
+            self.take(1)
+        marker = self.data[offset]
+        self.offset = offset + 1
         if marker < 0x80:
             return marker
         if marker >= 0xE0:
