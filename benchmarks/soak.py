@@ -1,7 +1,8 @@
 """`python -m benchmarks.soak --seconds 600`: a cluster under clients that come and go, watched from outside.
 
-Prints memory, threads and descriptors of the scheduler and of each worker at the start, in the middle and
-at the end, and what the scheduler says that it keeps. Nothing is kept by clients, so what grows in the
+Prints memory, threads and descriptors of the scheduler, of each worker and of the executors of each (their
+sums) at the start, in the middle and at the end, and what the scheduler says that it keeps. With `--up` it is
+one `isthmus up`. Nothing is kept by clients, so what grows in the
 second half is a leak: the program fails then.
 """
 
@@ -45,6 +46,26 @@ class Sample:
     resident: int
     threads: int
     descriptors: int
+
+    def __add__(self, other: Sample) -> Sample:
+        return Sample(
+            self.resident + other.resident,
+            self.threads + other.threads,
+            self.descriptors + other.descriptors,
+        )
+
+    @classmethod
+    def of_children(cls, pid: int) -> Sample | None:
+        """All executors of a worker; None for a process without any, or while one is replaced."""
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                if thread.name != str(pid):
+                    children += (thread / "children").read_text().split()
+            found = [cls.of(int(child)) for child in children]
+        except OSError:
+            return None
+        return sum(found[1:], found[0]) if found else None
 
     @classmethod
     def of(cls, pid: int) -> Sample:
@@ -98,15 +119,41 @@ def show(what: str, samples: dict[str, Sample]) -> None:
     for name, sample in samples.items():
         mebibytes = sample.resident / (1 << 20)
         print(
-            f"{what:>7} {name:<10} {mebibytes:8.1f} MiB {sample.threads:4} threads {sample.descriptors:4} fds"
+            f"{what:>7} {name:<20} {mebibytes:8.1f} MiB {sample.threads:4} threads {sample.descriptors:4} fds"
         )
     sys.stdout.flush()
+
+
+def look(processes: dict[str, subprocess.Popen[bytes]]) -> dict[str, Sample]:
+    """At each process, and at the executors of each."""
+    found: dict[str, Sample] = {}
+    for name, process in processes.items():
+        found[name] = Sample.of(process.pid)
+        executors = Sample.of_children(process.pid)
+        if executors is not None:
+            found[f"{name}, executors"] = executors
+    return found
+
+
+def start(binary: str, directory: str, is_one: bool) -> dict[str, subprocess.Popen[bytes]]:
+    place = ["--directory", directory]
+    if is_one:
+        arguments = ["up", *place, "--slots", "2", "--python", sys.executable]
+        return {"up": started(binary, Path(directory, "up.log"), *arguments)}
+    processes = {"scheduler": started(binary, Path(directory, "scheduler.log"), "scheduler", *place)}
+    for name in ("worker-1", "worker-2"):
+        processes[name] = started(
+            binary, Path(directory, f"{name}.log"), "worker", "--connect",
+            f"ipc://{directory}/scheduler.ipc", "--slots", "1", "--python", sys.executable,
+        )  # fmt: skip
+    return processes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=2, help="how many at once")
+    parser.add_argument("--up", action="store_true", help="one `isthmus up` instead of three processes")
     parser.add_argument("--no-output", action="store_true", help="tasks write nothing and never fail")
     parser.add_argument("--binary", default="isthmus")
     options = parser.parse_args()
@@ -114,16 +161,7 @@ def main() -> None:
     until = begun + options.seconds
     with tempfile.TemporaryDirectory(prefix="isthmus-soak-") as directory:
         address = f"ipc://{directory}/scheduler.ipc"
-        processes = {
-            "scheduler": started(
-                options.binary, Path(directory, "scheduler.log"), "scheduler", "--directory", directory
-            )
-        }
-        for name in ("worker-1", "worker-2"):
-            processes[name] = started(
-                options.binary, Path(directory, f"{name}.log"),
-                "worker", "--connect", address, "--slots", "1", "--python", sys.executable,
-            )  # fmt: skip
+        processes = start(options.binary, directory, options.up)
         try:
             while len(status(options.binary, directory).get("tasks", {})) == 0:
                 time.sleep(0.1)
@@ -138,7 +176,7 @@ def main() -> None:
             looks: list[tuple[str, dict[str, Sample]]] = []
             for what, part in (("early", 0.1), ("half", 0.5), ("late", 0.97)):
                 time.sleep(max(0.0, begun + part * options.seconds - time.monotonic()))
-                looks.append((what, {name: Sample.of(made.pid) for name, made in processes.items()}))
+                looks.append((what, look(processes)))
                 show(*looks[-1])
             for thread in threads:
                 thread.join()
@@ -154,13 +192,15 @@ def main() -> None:
                 process.wait()
     half, late = looks[1][1], looks[2][1]
     kept = 0 if options.no_output else OUTPUT_KEPT_MAX_BYTES
+    both = half.keys() & late.keys()
     grown = [
         name
-        for name in half
-        if late[name].resident > half[name].resident + GROWTH_MAX_BYTES + (kept if name == "scheduler" else 0)
+        for name in both
+        if late[name].resident
+        > half[name].resident + GROWTH_MAX_BYTES + (kept if name in {"scheduler", "up"} else 0)
     ]
-    grown += [name for name in half if late[name].threads > half[name].threads + THREADS_MORE_MAX]
-    grown += [name for name in half if late[name].descriptors > half[name].descriptors + 2 * options.clients]
+    grown += [name for name in both if late[name].threads > half[name].threads + THREADS_MORE_MAX]
+    grown += [name for name in both if late[name].descriptors > half[name].descriptors + 2 * options.clients]
     if grown:
         sys.exit(f"these grew in the second half: {', '.join(sorted(set(grown)))}")
 
