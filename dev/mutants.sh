@@ -2,6 +2,7 @@
 # Applies each bug of Tests/Mutants to a copy of the cores and lets the simulator look for it: a table of
 # mutant, the first seed that finds it, and how long that took. Fails if one survives all seeds.
 # dev/mutants.sh [NAME...] tries only these; SEEDS=1000 and NODES=5 say how long to look.
+# What is found goes into the table of docs/testing.md, row by row, with the commit that was tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,6 +45,23 @@ run() {
     timeout "$seconds_max" "$work/.build/debug/Runner" 1 "$1" "$nodes" heavy quiet >"$work/run.log" 2>&1
 }
 
+# Puts a row into the table of docs/testing.md, in place of the mutant's former one, in the order of names.
+write_row() {
+    ROW=$1 awk -F '|' '
+        function name(line) { split(line, cells, "|"); gsub(/ /, "", cells[2]); return cells[2] }
+        BEGIN { row = ENVIRON["ROW"]; own = name(row) }
+        inside && /^\| / {
+            if (name($0) == own) next
+            if (!written && name($0) > own) { print row; written = 1 }
+        }
+        inside && !/^\|/ { if (!written) { print row; written = 1 } inside = 0 }
+        { print }
+        /^\|---\|---\|---\|---\|---\|$/ { inside = 1 }
+        END { if (inside && !written) print row }
+    ' docs/testing.md >"$work/testing.md"
+    cp "$work/testing.md" docs/testing.md
+}
+
 ends() { timeout 60 "$work/.build/debug/Runner" "$1" 1 "$nodes" heavy >/dev/null; }
 
 build || { cat "$work/build.log"; exit 1; }
@@ -58,7 +76,8 @@ if [ ${#names[@]} -eq 0 ]; then
     for file in Tests/Mutants/*.patch; do names+=("$(basename "$file" .patch)"); done
 fi
 survivors=0
-printf '| mutant | found by seed | after | what was seen |\n|---|---|---|---|\n'
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+printf '| mutant | found by seed | after | what was seen | at |\n|---|---|---|---|---|\n'
 for name in "${names[@]}"; do
     file=$PWD/Tests/Mutants/$name.patch
     (cd "$work" && git apply -C1 "$file") || { echo "$name does not apply: renew it" >&2; exit 1; }
@@ -80,7 +99,10 @@ for name in "${names[@]}"; do
         seen=$(sed -n 's/.*Fatal error: /a core traps: /p' "$work/run.log" | head -1)
         seen=${seen:-a core traps}
     fi
-    printf '| %s | %s | %s s | %s |\n' "$name" "$seed" "$((tenths / 10)).$((tenths % 10))" "$seen"
+    took="$((tenths / 10)).$((tenths % 10))"
+    row=$(printf '| %s | %s | %s s | %s | %s |' "$name" "$seed" "$took" "$seen" "$commit")
+    echo "$row"
+    if [ "$seed" != "none of $seeds" ]; then write_row "$row"; fi
     (cd "$work" && git apply -C1 -R "$file")
 done
 if [ "$survivors" -gt 0 ]; then
