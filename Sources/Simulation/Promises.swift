@@ -41,7 +41,7 @@ extension Auditor {
 
     func startArrived(_ attempt: AttemptID, from worker: SessionID) {
         _ = update(attempt.task) { task in
-            guard isCurrent(attempt, of: task, at: worker) else { return }
+            guard isCurrent(attempt, of: task, at: worker), !isDropped(attempt.task.session) else { return }
             if !task.startReported { self.worker(worker)?.started += 1 }
             task.startReported = true
             if task.cancel == .weak { task.cancel = .none }
