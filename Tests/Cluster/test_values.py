@@ -96,9 +96,10 @@ def test_more_than_a_worker_may_hold_still_arrives(cluster: Cluster) -> None:
     cluster.scheduler()
     worker = cluster.worker(slots=1)
     client = cluster.client()
-    # Half of what a worker may hold, and 64 MB more.
+    # Of what it makes a worker holds 256 MB: seven of these, with the few bytes around each.
     values = [client.submit(tasks.repeated, letter, 32) for letter in "abcdefghij"]
     lengths = [client.submit(len, value) for value in values]
     assert [future.result(60) for future in lengths] == [32 * MEGABYTE] * 10
     assert resident_bytes(worker.pid) < 700 * MEGABYTE
-    assert sent(cluster) <= 2 * 32 * MEGABYTE
+    # All ten may have been made before the first is needed; then three have to be sent.
+    assert sent(cluster) <= 3 * (32 * MEGABYTE + 1_000)
