@@ -53,7 +53,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     monkeypatch.setenv("JUPYTER_PATH", str(Path(sys.prefix) / "share" / "jupyter"))
     made = Notebook()
     with made.client.setup_kernel():
-        made.run("import isthmus, os, sys, threading, time\nclient = isthmus.Client(slots=2)")
+        made.run("import isthmus, os, time\nclient = isthmus.Client(slots=2)")
         yield made
         made.run("client.cancel_all(running=True)\nclient.shutdown()")
 
@@ -100,14 +100,8 @@ def pressed(notebook: Notebook, cell: str, folder: Path, first: str = "") -> Non
     folder.mkdir()
     begun, waits, left = folder / "begun", folder / "waits", folder / "left"
     notebook.run(
-        f"def waits_here(frame):\n"
-        f"    while frame and not frame.f_globals.get('__name__', '').startswith('isthmus.'):\n"
-        f"        frame = frame.f_back\n"
-        f"    return frame is not None\n"
-        f"def watch():\n"
-        f"    while not waits_here(sys._current_frames()[threading.main_thread().ident]): time.sleep(0.01)\n"
-        f"    open({str(waits)!r}, 'w').close()\n"
-        f"def wait_begins(): threading.Thread(target=watch, daemon=True).start()\n"
+        f"from wait_watch import when_waiting\n"
+        f"def wait_begins(): when_waiting(lambda: open({str(waits)!r}, 'w').close())\n"
         f"def work(*_):\n"
         f"    open({str(begun)!r}, 'w').close()\n"
         f"    try:\n"

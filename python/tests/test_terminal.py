@@ -93,6 +93,15 @@ def start(terminals: Callable[..., Terminal], tmp_path: Path) -> Callable[[str],
     return run
 
 
+def ctrl_c_ends(terminal: Terminal) -> None:
+    """The program ends with a `KeyboardInterrupt`, and soon."""
+    pressed = time.monotonic()
+    terminal.press(CTRL_C)
+    terminal.shows("KeyboardInterrupt")
+    assert terminal.ended() != 0
+    assert time.monotonic() - pressed < PROMPT_SECONDS
+
+
 def test_ctrl_c_ends_a_script_that_waits_for_a_task(start: Callable[[str], Terminal]) -> None:
     terminal = start("""
         import time, isthmus
@@ -105,11 +114,7 @@ def test_ctrl_c_ends_a_script_that_waits_for_a_task(start: Callable[[str], Termi
                 future.result()
     """)
     terminal.shows("waits")
-    pressed = time.monotonic()
-    terminal.press(CTRL_C)
-    terminal.shows("KeyboardInterrupt")
-    assert terminal.ended() != 0
-    assert time.monotonic() - pressed < PROMPT_SECONDS
+    ctrl_c_ends(terminal)
 
 
 def test_ctrl_c_ends_a_script_whose_map_reads_a_slow_input(start: Callable[[str], Terminal]) -> None:
@@ -126,11 +131,7 @@ def test_ctrl_c_ends_a_script_whose_map_reads_a_slow_input(start: Callable[[str]
                     pass
     """)
     terminal.shows("reads")
-    pressed = time.monotonic()
-    terminal.press(CTRL_C)
-    terminal.shows("KeyboardInterrupt")
-    assert terminal.ended() != 0
-    assert time.monotonic() - pressed < PROMPT_SECONDS
+    ctrl_c_ends(terminal)
 
 
 def test_ctrl_c_ends_a_program_of_asyncio(start: Callable[[str], Terminal]) -> None:
@@ -147,24 +148,21 @@ def test_ctrl_c_ends_a_program_of_asyncio(start: Callable[[str], Terminal]) -> N
             asyncio.run(main())
     """)
     terminal.shows("waits")
-    pressed = time.monotonic()
-    terminal.press(CTRL_C)
-    terminal.shows("KeyboardInterrupt")
-    assert terminal.ended() != 0
-    assert time.monotonic() - pressed < PROMPT_SECONDS
+    ctrl_c_ends(terminal)
 
 
 def test_ctrl_c_at_a_prompt_cancels_what_was_typed(
     terminals: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = terminals()
+    terminal.types("from wait_watch import when_waiting")
     terminal.types("import isthmus, os, time; client = isthmus.Client(slots=2)")
     terminal.types("other = client.submit(abs, -7)")
     for n, wait in enumerate(
         ["[f.result() for f in futures]", "isthmus.wait(futures)", "list(isthmus.as_completed(futures))"]
     ):
         terminal.types("futures = [client.submit(time.sleep, 600) for _ in range(6)]")
-        terminal.types(f"print('wai' + 'ts {n}'); {wait}")
+        terminal.types(f"when_waiting(lambda: print('wai' + 'ts {n}', flush=True)); {wait}")
         terminal.shows(f"waits {n}")
         terminal.press(CTRL_C)
         terminal.types(f"print('ended', {n}, [f.cancelled() for f in futures], other.result())")
