@@ -106,9 +106,12 @@ def test_an_endless_map_that_nobody_reads_takes_bounded_memory(stand_ins: StandI
             most = max(most, feed._elements)
             return next(drawn) > 2 * LOOKAHEAD_ELEMENTS_MAX or most > LOOKAHEAD_ELEMENTS_MAX
 
-        eventually(has_passed_the_window, "it goes on", 60)
-        assert most <= LOOKAHEAD_ELEMENTS_MAX
-        client.cancel_all(running=True)
+        try:
+            eventually(has_passed_the_window, "it goes on", 60)
+            assert most <= LOOKAHEAD_ELEMENTS_MAX
+        finally:
+            # The end of `with` would wait for it.
+            client.cancel_all(running=True)
         eventually(lambda: not client._engine.feeds, "it has ended")
         assert client.map(abs, [-1]) is not None
 

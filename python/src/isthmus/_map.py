@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from isthmus_bridge.chunks import run_chunk
 
+from . import _limits as limits
 from ._chunks import element_error
 from ._interrupts import interrupted, is_interactive
 from ._pace import Pace
@@ -186,6 +187,8 @@ class Feed:
             length = self._pace.next_length()
             if self._buffersize is not None:
                 length = min(length, self._buffersize - self._elements)
+            elif not self._pace.fixed:
+                length = min(length, limits.LOOKAHEAD_ELEMENTS_MAX - self._not_taken())
             drawn: list[Any] = []
             try:
                 # `extend` keeps what it has taken when the iterator raises.
@@ -215,9 +218,12 @@ class Feed:
         if self._is_detached:
             while self._pending and self._pending[0].future.done():
                 self._elements -= self._pending.popleft().length
+        return self._pace.has_room(len(running), len(self._pending), self._not_taken(), self._buffersize)
+
+    def _not_taken(self) -> int:
+        """Elements that count as read ahead."""
         # After the shutdown, somebody may take the results at any time: all of them are kept.
-        elements = 0 if self._engine.is_shut and not self._is_detached else self._elements
-        return self._pace.has_room(len(running), len(self._pending), elements, self._buffersize)
+        return 0 if self._engine.is_shut and not self._is_detached else self._elements
 
     def _send(self, columns: Columns, length: int) -> Chunk:
         submitter, options = self._submitter, self._options
